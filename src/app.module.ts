@@ -1,0 +1,144 @@
+import {
+  Global,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { Config } from './config/index.js';
+import { HealthChecks, ObservabilityModule, type Logger } from './observability/index.js';
+import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule } from './orders/index.js';
+import { AdminQueries, Database } from './postgres/index.js';
+import { Queues } from './queue/index.js';
+import { Reconciler, ReconciliationApiModule, ReconciliationModule } from './reconciliation/index.js';
+import { ChangeFeed, RedisServer } from './redis/index.js';
+import { SalesApiModule } from './sales/index.js';
+
+/** Jobs that one worker has in hand at once; those of one sale become few transactions. */
+const workerConcurrency = 50;
+
+/** The servers behind this process, for every module. */
+@Global()
+@Module({})
+class ServersModule {
+  static for(config: Config, logger: Logger): DynamicModule {
+    const warn =
+      (server: string) =>
+      (error: Error): void => {
+        logger.warn({ err: error }, `${server}: ${error.message}`);
+      };
+    const database = new Database(config.databaseUrl, warn('postgres'));
+    const redis = new RedisServer(config.redisUrls, warn('redis'));
+    const providers = [
+      { provide: Config, useValue: config },
+      { provide: Database, useValue: database },
+      { provide: AdminQueries, useValue: new AdminQueries(database) },
+      { provide: RedisServer, useValue: redis },
+      { provide: ChangeFeed, useValue: new ChangeFeed(redis) },
+      { provide: Queues, useValue: new Queues(redis, warn('queue')) },
+    ];
+    return { module: ServersModule, providers, exports: providers };
+  }
+}
+
+/** Opens the servers' connections, and closes them when no request is under way any more. */
+@Injectable()
+class Servers implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly database: Database,
+    private readonly redis: RedisServer,
+    private readonly feed: ChangeFeed,
+    private readonly queues: Queues,
+    health: HealthChecks,
+  ) {
+    health.add({ name: 'redis', check: () => redis.ping() });
+    health.add({ name: 'postgres', check: () => database.ping() });
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.feed.open();
+    await this.redis.open();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.queues.close(); // waits for the batches in hand
+    this.feed.close();
+    this.redis.close();
+    await this.database.close();
+  }
+}
+
+@Module({ providers: [Servers] })
+class ConnectionsModule {}
+
+/** Takes purchases, and hands the last of them to the queue before it goes. */
+@Injectable()
+class ApiRole implements OnApplicationShutdown {
+  constructor(private readonly intake: OrderIntake) {}
+
+  onApplicationShutdown(): Promise<void> {
+    return this.intake.flush();
+  }
+}
+
+@Module({
+  imports: [SalesApiModule, OrdersApiModule, ReconciliationApiModule, ConnectionsModule],
+  providers: [ApiRole],
+})
+class ApiRoleModule {}
+
+/** Writes orders. */
+@Injectable()
+class WorkerRole implements OnApplicationBootstrap {
+  constructor(
+    private readonly queues: Queues,
+    private readonly batches: OrderBatches,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds }) => this.batches.write(saleId, orderIds));
+  }
+}
+
+@Module({ imports: [OrdersModule], providers: [WorkerRole] })
+class WorkerRoleModule {}
+
+/** Runs the passes. */
+@Injectable()
+class ReconcilerRole implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    private readonly reconciler: Reconciler,
+    private readonly config: Config,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.reconciler.start(this.config.reconcileIntervalMs);
+  }
+
+  onApplicationShutdown(): void {
+    this.reconciler.stop();
+  }
+}
+
+@Module({ imports: [ReconciliationModule], providers: [ReconcilerRole] })
+class ReconcilerRoleModule {}
+
+@Module({})
+export class AppModule {
+  /** The parts of Sluice that the configuration asks for. */
+  static for(config: Config, logger: Logger): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ServersModule.for(config, logger),
+        ObservabilityModule,
+        ConnectionsModule,
+        ...(config.roles.has('api') ? [ApiRoleModule] : []),
+        ...(config.roles.has('worker') ? [WorkerRoleModule] : []),
+        ...(config.roles.has('reconciler') ? [ReconcilerRoleModule] : []),
+      ],
+    };
+  }
+}

@@ -1,0 +1,10 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import type { Config } from './config/index.js';
+import { createHttpApp } from './http/index.js';
+import type { Logger } from './observability/index.js';
+
+/** The application of one process, with the roles that the configuration gives it; not listening yet. */
+export function createApp(config: Config, logger: Logger): Promise<NestFastifyApplication> {
+  return createHttpApp(AppModule.for(config, logger), { config, logger });
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+
+import { validateSync } from 'class-validator';
+
+import { type adminRoles, Environment, listed, type logLevels, type roles } from './environment.js';
+
+export type Role = (typeof roles)[number];
+export type AdminRole = (typeof adminRoles)[number];
+export type LogLevel = (typeof logLevels)[number];
+
+/** One administrator's key. Only its digest is kept; one name may have several keys, so that they can be rotated. */
+export interface AdminKey {
+  readonly name: string;
+  readonly role: AdminRole;
+  /** SHA-256 of the key's UTF-8 bytes, 32 bytes */
+  readonly sha256: Buffer;
+}
+
+/** How buyers' tokens are verified: with a shared HS256 secret, or with the public keys of a JWKS. */
+export type BuyerTokenSource =
+  { readonly kind: 'secret'; readonly secret: string } | { readonly kind: 'jwks'; readonly url: string };
+
+/** All that the process was told by its environment, validated and frozen: `readConfig` makes it. */
+export class Config {
+  readonly port: number;
+  readonly host: string;
+  readonly roles: ReadonlySet<Role>;
+  readonly databaseUrl: string;
+  /** one: a single server; several: the first nodes to ask of a Redis Cluster */
+  readonly redisUrls: readonly string[];
+  readonly adminKeys: readonly AdminKey[];
+  readonly buyerTokens: BuyerTokenSource;
+  /** the `aud` that a buyer's token must name; undefined: not checked */
+  readonly buyerAudience: string | undefined;
+  /** the `iss` that a buyer's token must have; undefined: not checked */
+  readonly buyerIssuer: string | undefined;
+  readonly reconcileIntervalMs: number;
+  readonly logLevel: LogLevel;
+
+  /** @param valid an environment in which nothing is wrong */
+  constructor(valid: Environment) {
+    this.port = Number(valid.PORT);
+    this.host = valid.HOST;
+    this.roles = new Set(listed(valid.ROLES) as Role[]);
+    this.databaseUrl = valid.DATABASE_URL ?? '';
+    this.redisUrls = Object.freeze(listed(valid.REDIS_URL ?? ''));
+    this.adminKeys = Object.freeze(listed(valid.ADMIN_API_KEYS ?? '').map(adminKey));
+    this.buyerTokens = Object.freeze(buyerTokens(valid));
+    this.buyerAudience = valid.BUYER_JWT_AUDIENCE;
+    this.buyerIssuer = valid.BUYER_JWT_ISSUER;
+    this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
+    this.logLevel = valid.LOG_LEVEL as LogLevel;
+    Object.freeze(this);
+  }
+}
+
+/** The environment is wrong. The message has a line for every wrong variable, and no variable's value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly problems: readonly string[]) {
+    super(`The environment is wrong:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  }
+}
+
+/**
+ * Reads the environment: the only place that does. An empty variable counts as not set.
+ * @throws ConfigError naming every variable that is wrong
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const environment = new Environment();
+  for (const name of Object.keys(environment) as (keyof Environment)[]) {
+    const text = env[name];
+    if (text !== undefined && text !== '') environment[name] = text;
+  }
+
+  const problems = validateSync(environment).flatMap((error) => Object.values(error.constraints ?? {}));
+  problems.push(...contradictions(environment));
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  return new Config(environment);
+}
+
+/** What is wrong with variables taken together, each of them being well formed. */
+function contradictions(environment: Environment): string[] {
+  const { BUYER_JWT_SECRET: secret, BUYER_JWKS_URL: jwks, ADMIN_API_KEYS: keys } = environment;
+  const found: string[] = [];
+  if (secret === undefined && jwks === undefined) found.push('BUYER_JWT_SECRET or BUYER_JWKS_URL is required');
+  if (secret !== undefined && jwks !== undefined)
+    found.push('BUYER_JWT_SECRET and BUYER_JWKS_URL must not both be set');
+  if (keys !== undefined) {
+    const digests = listed(keys).map((part) => adminKey(part).sha256.toString('hex'));
+    if (new Set(digests).size < digests.length) found.push('ADMIN_API_KEYS must not give one key twice');
+  }
+  return found;
+}
+
+function buyerTokens(environment: Environment): BuyerTokenSource {
+  return environment.BUYER_JWKS_URL === undefined
+    ? { kind: 'secret', secret: environment.BUYER_JWT_SECRET ?? '' }
+    : { kind: 'jwks', url: environment.BUYER_JWKS_URL };
+}
+
+/** `name:key`, `name:role:key` or `name:role:sha256:HEX`. */
+function adminKey(text: string): AdminKey {
+  const [name = '', ...rest] = text.split(':');
+  const secret = rest.at(-1) ?? '';
+  const role = rest.length === 1 ? 'admin' : (rest[0]?.toLowerCase() as AdminRole);
+  const sha256 = rest.length === 3 ? Buffer.from(secret, 'hex') : createHash('sha256').update(secret).digest();
+  return Object.freeze({ name, role, sha256 });
+}

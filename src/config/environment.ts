@@ -1,0 +1,101 @@
+import { ValidateBy, ValidateIf } from 'class-validator';
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export const roles = ['api', 'worker', 'reconciler'] as const;
+export const adminRoles = ['admin', 'operator', 'viewer'] as const;
+
+type Rule = (text: string) => boolean;
+
+/** A variable whose text must satisfy the rule. The message never repeats the text: it may be a secret. */
+function Is(expected: string, rule: Rule): PropertyDecorator {
+  return ValidateBy({
+    name: 'environment',
+    validator: {
+      validate: (value) => typeof value === 'string' && rule(value),
+      defaultMessage: (args) =>
+        `${String(args?.property)} ${args?.value === undefined ? 'is required:' : 'must be'} ${expected}`,
+    },
+  });
+}
+
+/** A variable that may be left out. */
+function Optional(): PropertyDecorator {
+  return ValidateIf((_, value) => value !== undefined);
+}
+
+function integerBetween(min: number, max: number): Rule {
+  return (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
+}
+
+function isUrl(text: string, protocols: readonly string[]): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol);
+}
+
+/** The parts of a list in a variable: separated by commas, blanks around them do not count. */
+export function listed(text: string): string[] {
+  return text.split(',').map((part) => part.trim());
+}
+
+function areRedisUrls(text: string): boolean {
+  const urls = listed(text);
+  const wellFormed = urls.every((url) => isUrl(url, ['redis:', 'rediss:']) && new URL(url).hostname !== '');
+  if (!wellFormed || urls.length === 1) return wellFormed;
+  const [first, ...others] = urls.map((url) => new URL(url));
+  return (
+    others.every((url) => url.protocol === first?.protocol) &&
+    urls.every((url) => /^\/?0?$/.test(new URL(url).pathname))
+  );
+}
+
+const adminKeyPattern =
+  /^[\w.-]{1,64}:(?:(?:(?:admin|operator|viewer):)?[\x21-\x2b\x2d-\x39\x3b-\x7e]{24,}|(?:admin|operator|viewer):sha256:[0-9a-f]{64})$/i;
+
+function areRoles(text: string): boolean {
+  return listed(text).every((part) => (roles as readonly string[]).includes(part));
+}
+
+/** The environment as it is written: what each variable of the contract's section 3 must look like. */
+export class Environment {
+  @Is('an integer from 0 to 65535', integerBetween(0, 65_535))
+  PORT = '3000';
+
+  @Is('a host name or an IP address', (text) => /^[\w.:%-]{1,255}$/.test(text))
+  HOST = '127.0.0.1';
+
+  @Is(`one or more of ${roles.join(', ')}, separated by commas`, areRoles)
+  ROLES: string = roles.join(',');
+
+  @Is('a URL that begins with postgres:// or postgresql://', (text) => isUrl(text, ['postgres:', 'postgresql:']))
+  DATABASE_URL?: string;
+
+  @Is(
+    'a URL that begins with redis:// or rediss:// (several, separated by commas, for a Redis Cluster: one protocol, database 0)',
+    areRedisUrls,
+  )
+  REDIS_URL?: string;
+
+  @Is(
+    'one or more of name:key, name:role:key and name:role:sha256:HEX, separated by commas; ' +
+      'a key has 24 characters or more and no colon, a role is admin, operator or viewer',
+    (text) => listed(text).every((part) => adminKeyPattern.test(part)),
+  )
+  ADMIN_API_KEYS?: string;
+
+  @Optional()
+  @Is('32 bytes or longer', (text) => Buffer.byteLength(text) >= 32)
+  BUYER_JWT_SECRET?: string;
+
+  @Optional()
+  @Is('a URL that begins with http:// or https://', (text) => isUrl(text, ['http:', 'https:']))
+  BUYER_JWKS_URL?: string;
+
+  BUYER_JWT_AUDIENCE?: string;
+
+  BUYER_JWT_ISSUER?: string;
+
+  @Is('an integer from 100 to 60000', integerBetween(100, 60_000))
+  RECONCILE_INTERVAL_MS = '1000';
+
+  @Is(`one of ${logLevels.join(', ')}`, (text) => (logLevels as readonly string[]).includes(text))
+  LOG_LEVEL = 'info';
+}

@@ -1,0 +1,79 @@
+import type { FastifyRequest } from 'fastify';
+
+import type { AdminKey, AdminRole, Config } from '../config/index.js';
+import { DomainError } from '../domain/index.js';
+import { type Admin, findAdmin, mayActAs } from './admin-keys.js';
+import { createTokenVerifier, type TokenVerifier } from './buyer-tokens.js';
+import { refuse } from './refusal.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** the buyer whose token came with the request; empty on routes that are not a buyer's */
+    buyerId: string;
+    /** the administrator whose key came with the request; null on other routes */
+    admin: Admin | null;
+  }
+}
+
+/** Who may call a route: anyone, a buyer, or an administrator with at least this role. */
+export type Access = 'public' | 'buyer' | AdminRole;
+
+/** Finds out who makes a request, from its `Authorization` header alone: before the body is read. */
+export class Authentication {
+  private readonly adminKeys: readonly AdminKey[];
+  private readonly tokens: TokenVerifier;
+
+  constructor(config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>) {
+    this.adminKeys = config.adminKeys;
+    this.tokens = createTokenVerifier(config);
+  }
+
+  /**
+   * Lets the request in and notes whose it is, at once or, where a token's keys must be fetched, later.
+   * @throws DomainError unauthenticated, forbidden, unavailable (or the promise rejects with it)
+   */
+  admit(access: Access, request: FastifyRequest): Promise<void> | undefined {
+    if (access === 'public') return undefined;
+    const credentials = bearerOf(request);
+    if (access === 'buyer') return this.admitBuyer(credentials, request);
+
+    const admin = findAdmin(this.adminKeys, credentials);
+    if (admin === undefined) throw refuse('unauthenticated');
+    if (!mayActAs(admin.role, access)) {
+      throw new DomainError('forbidden', `This needs the role ${access}; this key has the role ${admin.role}.`);
+    }
+    request.admin = admin;
+    return undefined;
+  }
+
+  private admitBuyer(token: string, request: FastifyRequest): Promise<void> | undefined {
+    const buyer = this.tokens.verify(token);
+    if (typeof buyer === 'string') {
+      request.buyerId = buyer;
+      return undefined;
+    }
+    return buyer.then((buyerId) => {
+      request.buyerId = buyerId;
+    });
+  }
+}
+
+const bearer = /^bearer +([\x21-\x7e]+)$/i;
+
+/** The credentials of the one `Authorization` header. Node keeps the first of several: they are counted in the raw ones. */
+function bearerOf(request: FastifyRequest): string {
+  const { headers, rawHeaders } = request.raw;
+  const credentials = bearer.exec(headers.authorization ?? '')?.[1];
+  if (credentials === undefined || countOf('authorization', rawHeaders) !== 1) throw refuse('unauthenticated');
+  return credentials;
+}
+
+/** How often a header came. @param rawHeaders names and values in turn */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const header = rawHeaders[index];
+    if (header?.length === name.length && header.toLowerCase() === name) count++;
+  }
+  return count;
+}

@@ -1,0 +1,94 @@
+import type { INestApplication } from '@nestjs/common';
+import { ApiResponse, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+
+import type { ErrorCode } from '../domain/index.js';
+import { problemKinds, problemMediaType } from './problem.js';
+
+const problemsKey = Symbol('sluice:problems');
+
+/** Documents the refusals that a route may answer with. Repeats add up: Swagger joins what one status is given. */
+export function Problems(...codes: readonly ErrorCode[]): MethodDecorator {
+  return (target, method, descriptor) => {
+    const handler = descriptor.value as object;
+    const known = (Reflect.getMetadata(problemsKey, handler) ?? []) as readonly ErrorCode[];
+    const added = codes.filter((code) => !known.includes(code));
+    Reflect.defineMetadata(problemsKey, [...known, ...added], handler);
+    for (const code of added) {
+      ApiResponse({
+        status: problemKinds[code].status,
+        description: `\`${code}\``,
+        content: { [problemMediaType]: { schema: { $ref: '#/components/schemas/Problem' } } },
+      })(target, method, descriptor);
+    }
+  };
+}
+
+const problemSchema = {
+  type: 'object',
+  description:
+    'RFC 9457. What else a code says is a member beside these: `ticketTypeIds` of sold_out, `left` of limit_exceeded.',
+  required: ['type', 'title', 'status', 'code', 'detail', 'instance'],
+  properties: {
+    type: { type: 'string', format: 'uri' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string', enum: Object.keys(problemKinds) },
+    detail: { type: 'string' },
+    instance: { type: 'string', description: 'the path that was asked' },
+    requestId: { type: 'string' },
+    errors: {
+      type: 'array',
+      description: 'what is wrong, field by field',
+      items: {
+        type: 'object',
+        required: ['path', 'message'],
+        properties: { path: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+    ticketTypeIds: { type: 'array', items: { type: 'string', format: 'uuid' } },
+    left: { type: 'integer' },
+  },
+};
+
+/** The API's OpenAPI 3.1 document. The order of its names is fixed, so that a stored copy differs only where it differs. */
+export function openApiDocument(app: INestApplication): OpenAPIObject {
+  const description = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Sluice')
+    .setDescription('Ticket sales that never oversell.')
+    .setVersion('1')
+    .addSecurity('buyer', {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: 'a JWT whose `sub` is the buyer',
+    })
+    .addSecurity('admin', { type: 'http', scheme: 'bearer', description: "an administrator's key" })
+    .build();
+  const document = SwaggerModule.createDocument(app, description, {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
+  });
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Problem: problemSchema },
+  };
+  return sorted(document) as OpenAPIObject;
+}
+
+/** Serves the document at `/docs/openapi.json`, and a page to read it at `/docs`. Nothing is loaded from elsewhere. */
+export function serveDocs(app: INestApplication): void {
+  SwaggerModule.setup('docs', app, () => openApiDocument(app), {
+    jsonDocumentUrl: 'docs/openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Sluice API',
+    swaggerOptions: { tagsSorter: 'alpha' },
+  });
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, field]) => [name, sorted(field)]));
+}

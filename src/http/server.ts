@@ -1,0 +1,139 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+import type { Config } from '../config/index.js';
+import { type Logger, requestIdFrom } from '../observability/index.js';
+import { Authentication } from './authentication.js';
+import { acceptJsonOnly } from './json-body.js';
+import { ProblemFilter } from './problem.filter.js';
+import { pathOf, rawProblem } from './problem.js';
+import { refuse } from './refusal.js';
+import { guardRoutes } from './routes.js';
+
+/** From the first byte of a request to its last. It does not bound the answer: a long poll may take its 30 s. */
+const requestTimeoutMs = 20_000;
+const headersTimeoutMs = 10_000;
+/** Longer than the 60 s after which common load balancers drop an idle connection, so that they do so first. */
+const keepAliveTimeoutMs = 72_000;
+const timeoutCheckIntervalMs = 5_000;
+const idleCloseIntervalMs = 100;
+
+export interface HttpOptions {
+  readonly config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
+  readonly logger: Logger;
+}
+
+/** Nest's adapter over a Fastify that answers everything, from broken HTTP to a bug, with a problem document. */
+export class HttpAdapter extends FastifyAdapter {
+  readonly problems: ProblemFilter;
+  private closing = false;
+
+  constructor({ config, logger }: HttpOptions) {
+    const problems = new ProblemFilter(logger);
+    super({
+      skipMiddie: true,
+      multipart: false,
+      bodyLimit: 16 * 1024,
+      routerOptions: { maxParamLength: 1024 },
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckIntervalMs },
+      forceCloseConnections: 'idle',
+      return503OnClosing: false, // its answer is not a problem document: see the hook below
+      genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
+      frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+        problems.answer(error, request, reply);
+      },
+      clientErrorHandler: answerBrokenRequest,
+    });
+    this.problems = problems;
+
+    const instance = this.instance as unknown as FastifyInstance;
+    acceptJsonOnly(instance);
+    guardRoutes(instance, new Authentication(config));
+    instance.setErrorHandler((error, request, reply) => {
+      problems.answer(error, request, reply);
+    });
+    instance.setNotFoundHandler((request, reply) => {
+      problems.answer(refuse('not_found'), request, reply);
+    });
+    instance.addHook('onRequest', (request, reply, done) => {
+      reply.header('x-request-id', request.id);
+      if (this.closing) {
+        reply.header('connection', 'close');
+        done(refuse('unavailable'));
+      } else if (request.is404) {
+        done(refuseUnknownRoute(instance, request, reply));
+      } else {
+        done();
+      }
+    });
+    instance.addHook('preClose', (done) => {
+      this.closing = true;
+      // Node closes the connections that are idle now, but not those that will be once their answer is out
+      const timer = setInterval(() => {
+        instance.server.closeIdleConnections();
+      }, idleCloseIntervalMs);
+      instance.server.once('close', () => {
+        clearInterval(timer);
+      });
+      if (!instance.server.listening) clearInterval(timer);
+      done();
+    });
+  }
+
+  /** Ours is in place; Nest would wrap every error that Fastify has, and lose its code. */
+  override setErrorHandler(): never {
+    return this.instance as never;
+  }
+
+  /** Ours is in place. */
+  override setNotFoundHandler(): never {
+    return this.instance as never;
+  }
+
+  /** Nest says that it will close: what comes from now on is somebody else's to answer. */
+  override beforeClose(): void {
+    this.closing = true;
+    super.beforeClose();
+  }
+}
+
+/** 405 with `Allow` where the path is known under another method, else 404. */
+function refuseUnknownRoute(instance: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Error {
+  const url = pathOf(request.raw.url);
+  if (!url.startsWith('/')) return refuse('not_found');
+  const allowed = instance.supportedMethods.filter((method) => knows(instance, method, url));
+  if (allowed.length === 0) return refuse('not_found');
+  reply.header('allow', allowed.sort().join(', '));
+  return refuse('method_not_allowed');
+}
+
+/** Fastify's types forget that there may be no such route. */
+function knows(instance: FastifyInstance, method: string, url: string): boolean {
+  return (instance.findRoute({ method, url }) as object | null) !== null;
+}
+
+/** A request that Node could not parse, or that took too long to come. There is nobody but the socket to answer to. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      socket.end(rawProblem(431, 'The headers are too large.'));
+      break;
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      socket.end(rawProblem(413, 'The chunk extensions are too large.'));
+      break;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      socket.end(rawProblem(408, 'The request took too long to come.'));
+      break;
+    default:
+      socket.end(rawProblem(400, 'The request is not valid HTTP.'));
+  }
+}

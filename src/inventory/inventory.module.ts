@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+import { StockStore } from './stock.store.js';
+
+@Module({ providers: [StockStore], exports: [StockStore] })
+export class InventoryModule {}

@@ -1,0 +1,248 @@
+import { Injectable } from '@nestjs/common';
+import type { OrderStatus, SaleStatus } from '../domain/index.js';
+import { orderChannel, RedisServer, saleKey, saleKeys, stagedKey, stampField, type SaleKey } from '../redis/index.js';
+import { change, type ChangeOutcome } from './change.script.js';
+import { drop } from './drop.script.js';
+import { fence } from './fence.script.js';
+import { inspect, type Inspection } from './inspect.script.js';
+import { load } from './load.script.js';
+import { parseEntry, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
+import { peek, type Peeked } from './peek.script.js';
+import { release, type ReleaseOutcome } from './release.script.js';
+import { reserve, type ReserveOutcome } from './reserve.script.js';
+import { settle } from './settle.script.js';
+
+/** What Redis knows of a sale beside its stock: all that `reserve` decides by. */
+export interface SaleFields {
+  readonly status: SaleStatus;
+  readonly opensAt: Date;
+  readonly closesAt: Date;
+  readonly maxPerBuyer: number;
+}
+
+/** The whole of a sale as a reload puts it into Redis. */
+export interface LoadedSale {
+  readonly fields: SaleFields;
+  readonly epoch: number;
+  /** by ticket type: tickets for sale, and tickets of orders in the outbox */
+  readonly stock: ReadonlyMap<string, { readonly available: number; readonly queued: number }>;
+  /** orders in the outbox */
+  readonly outboxSize: number;
+}
+
+/** How many fields go into one command: about a millisecond of Redis's time. */
+const chunkSize = 1000;
+/** What a reload prepared and did not use disappears after this long. */
+const stagedTtlMs = 120_000;
+
+/**
+ * The stock ledger in Redis. Each method is one script, atomic, over the keys of one sale; none of them decides more than
+ * "Redis refuses": only Postgres sells. All throw DomainError `unavailable` where Redis does not answer, and may then
+ * have taken effect.
+ */
+@Injectable()
+export class StockStore {
+  constructor(private readonly redis: RedisServer) {}
+
+  /** Takes stock for an order. The same order id is safe to send again while the order is in the outbox. */
+  reserve(saleId: string, order: QueuedOrder): Promise<ReserveOutcome> {
+    const args = [order.id, order.buyerId, order.idempotency ?? '', order.bodyHash ?? '', JSON.stringify(order)];
+    for (const item of order.items) args.push(item.ticketTypeId, String(item.quantity));
+    return this.redis.run(reserve, saleId, args);
+  }
+
+  /** Ends orders' time in the outbox once Postgres has them, and tells everyone. Safe to repeat. */
+  settle(saleId: string, orders: readonly { readonly id: string; readonly status: OrderStatus }[]): Promise<number> {
+    const pairs = orders.flatMap(({ id, status }) => [id, status]);
+    return this.redis.run(settle, saleId, [orderChannel, saleId, ...pairs]);
+  }
+
+  /** Gives the stock of an ended order back, once for each return. Safe to repeat. */
+  release(
+    saleId: string,
+    stockReturn: {
+      readonly id: string;
+      readonly epoch: number;
+      readonly buyerId: string;
+      readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
+    },
+  ): Promise<ReleaseOutcome> {
+    const items = stockReturn.items.flatMap((item) => [item.ticketTypeId, item.quantity]);
+    return this.redis.run(release, saleId, [
+      stockReturn.id,
+      stockReturn.epoch,
+      Date.now(),
+      stockReturn.buyerId,
+      ...items,
+    ]);
+  }
+
+  /** One order's outbox entry. */
+  peek(saleId: string, orderId: string): Promise<Peeked> {
+    return this.redis.run(peek, saleId, [orderId]);
+  }
+
+  /** The whole stock at one instant. */
+  inspect(saleId: string, returnIds: readonly string[] = [], orderIds: readonly string[] = []): Promise<Inspection> {
+    return this.redis.run(inspect, saleId, [returnIds.length, ...returnIds, ...orderIds]);
+  }
+
+  /** Moves a sale that is well from one epoch to the next, with new fields and capacities that differ by so much. */
+  change(
+    saleId: string,
+    epochs: { readonly from: number; readonly to: number },
+    fields: SaleFields,
+    differences: ReadonlyMap<string, number>,
+  ): Promise<ChangeOutcome> {
+    const pairs = fieldPairs(fields);
+    return this.redis.run(change, saleId, [
+      epochs.from,
+      epochs.to,
+      pairs.length / 2,
+      ...pairs,
+      ...[...differences].flat(),
+    ]);
+  }
+
+  /** Shuts `reserve` out until a load. `token` is of this attempt alone. */
+  fence(saleId: string, token: string): Promise<void> {
+    return this.redis.run(fence, saleId, [token]);
+  }
+
+  /** Takes orders that Postgres has out of a fenced sale's outbox. False: the fence is another's. */
+  async drop(saleId: string, token: string, orderIds: readonly string[]): Promise<boolean> {
+    for (const ids of chunks(orderIds, chunkSize)) {
+      if (!(await this.redis.run(drop, saleId, [token, ...ids]))) return false;
+    }
+    return true;
+  }
+
+  /** Prepares the next content of a hash beside it. */
+  async stageHash(
+    saleId: string,
+    token: string,
+    epoch: number,
+    key: 'buyers' | 'queued-by' | 'idem',
+    fields: Iterable<readonly [string, string | number]>,
+  ): Promise<void> {
+    const staged = stagedKey(saleId, token, key);
+    const flat = [[stampField, epoch] as const, ...fields].flat();
+    for (const part of chunks(flat, 2 * chunkSize)) {
+      await this.redis.call(async (client) => {
+        await client.hset(staged, ...part);
+        await client.pexpire(staged, stagedTtlMs);
+      });
+    }
+  }
+
+  /** Prepares the next content of `queued-at`. */
+  async stageTimes(saleId: string, token: string, entries: readonly OutboxEntry[]): Promise<void> {
+    const staged = stagedKey(saleId, token, 'queued-at');
+    for (const part of chunks(entries, chunkSize)) {
+      await this.redis.call(async (client) => {
+        await client.zadd(staged, ...part.flatMap((entry) => [entry.takenAt.getTime(), entry.id]));
+        await client.pexpire(staged, stagedTtlMs);
+      });
+    }
+  }
+
+  /** Lets a fenced sale go on with what was prepared. False: the fence is another's or something was lost; begin again. */
+  load(saleId: string, token: string, sale: LoadedSale): Promise<boolean> {
+    const pairs = fieldPairs(sale.fields);
+    const stock = [...sale.stock];
+    const staged = (['buyers', 'queued-by', 'idem', 'queued-at'] as const).map((key) => stagedKey(saleId, token, key));
+    const args = [
+      token,
+      sale.epoch,
+      sale.outboxSize,
+      pairs.length / 2,
+      stock.length,
+      ...pairs,
+      ...stock.flatMap(([id, { available }]) => [id, available]),
+      ...stock.flatMap(([id, { queued }]) => [id, queued]),
+    ];
+    return this.redis.run(load, saleId, args, staged);
+  }
+
+  /** Those of the orders that are in the outbox. */
+  async entries(saleId: string, orderIds: readonly string[]): Promise<OutboxEntry[]> {
+    if (orderIds.length === 0) return [];
+    const found = await this.redis.call((client) => client.hmget(saleKey(saleId, 'queued'), ...orderIds));
+    return found.filter((entry) => entry !== null).map(parseEntry);
+  }
+
+  /** A buyer's orders in the outbox. */
+  async entriesOf(saleId: string, buyerId: string): Promise<OutboxEntry[]> {
+    const ids = await this.redis.call((client) => client.hget(saleKey(saleId, 'queued-by'), buyerId));
+    return this.entries(saleId, ids?.match(/.{36}/g) ?? []);
+  }
+
+  /** The whole outbox, in no order, in parts that never hold Redis up; an order that comes or goes meanwhile may be missed. */
+  async *outbox(saleId: string): AsyncGenerator<OutboxEntry[]> {
+    let cursor = '0';
+    const seen = new Set<string>();
+    do {
+      const [next, flat] = await this.redis.call((client) =>
+        client.hscan(saleKey(saleId, 'queued'), cursor, 'COUNT', chunkSize),
+      );
+      cursor = next;
+      const part: OutboxEntry[] = [];
+      for (let i = 0; i + 1 < flat.length; i += 2) {
+        const [id, entry] = [flat[i], flat[i + 1]];
+        if (id === undefined || entry === undefined || id === stampField || seen.has(id)) continue;
+        seen.add(id);
+        part.push(parseEntry(entry));
+      }
+      if (part.length > 0) yield part;
+    } while (cursor !== '0');
+  }
+
+  /** The ids of the whole outbox, in parts that never hold Redis up; an order that comes or goes meanwhile may be missed. */
+  async *outboxIds(saleId: string): AsyncGenerator<string[]> {
+    let cursor = '0';
+    do {
+      const [next, flat] = await this.redis.call((client) =>
+        client.zscan(saleKey(saleId, 'queued-at'), cursor, 'COUNT', chunkSize),
+      );
+      cursor = next;
+      const ids = flat.filter((_, index) => index % 2 === 0);
+      if (ids.length > 0) yield ids;
+    } while (cursor !== '0');
+  }
+
+  /** Ids of the orders taken before that moment, oldest first. */
+  async queuedBefore(saleId: string, before: Date): Promise<string[]> {
+    const key = saleKey(saleId, 'queued-at');
+    const ids: string[] = [];
+    for (let more = true; more;) {
+      const part = await this.redis.call((client) =>
+        client.zrangebyscore(key, '-inf', before.getTime(), 'LIMIT', ids.length, chunkSize),
+      );
+      ids.push(...part);
+      more = part.length === chunkSize;
+    }
+    return ids;
+  }
+
+  /** Forgets a sale that was never open. */
+  async remove(saleId: string): Promise<void> {
+    await this.redis.call((client) => client.unlink(...saleKeys.map((key: SaleKey) => saleKey(saleId, key))));
+  }
+}
+
+function fieldPairs(fields: SaleFields): (string | number)[] {
+  return [
+    'status',
+    fields.status,
+    'opensAt',
+    fields.opensAt.getTime(),
+    'closesAt',
+    fields.closesAt.getTime(),
+    'maxPerBuyer',
+    fields.maxPerBuyer,
+  ];
+}
+
+function* chunks<T>(all: readonly T[], size: number): Generator<T[]> {
+  for (let i = 0; i < all.length; i += size) yield all.slice(i, i + size);
+}

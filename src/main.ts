@@ -1,0 +1,50 @@
+import 'reflect-metadata';
+import { createApp } from './bootstrap.js';
+import { ConfigError, readConfig, type Config } from './config/index.js';
+import { createLogger } from './observability/index.js';
+import { migrate } from './postgres/index.js';
+
+/** SIGTERM gives what is in hand this long. */
+const shutdownDeadlineMs = 10_000;
+
+async function run(config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel);
+  const { applied } = await migrate(config.databaseUrl);
+  for (const migration of applied) logger.info(`applied migration ${migration}`);
+
+  const app = await createApp(config, logger);
+  await app.listen(config.port, config.host);
+  logger.info(`${[...config.roles].join(', ')} on ${await app.getUrl()}`);
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(1); // asked twice: at once; what is under way is found by the next process
+    stopping = true;
+    logger.info(`${signal}: finishing what is in hand`);
+    const deadline = setTimeout(() => {
+      logger.error('not finished in time');
+      process.exit(1);
+    }, shutdownDeadlineMs);
+    deadline.unref();
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ err: error }, 'could not stop cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+try {
+  await run(readConfig());
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : describe(error)}\n`);
+  process.exit(1);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `Could not start: ${error.message}` : 'Could not start';
+}

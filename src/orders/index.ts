@@ -1,0 +1,6 @@
+export { EndHolds } from './end-holds.js';
+export { OrderBatches } from './order-batches.js';
+export { OrderIntake } from './order-intake.js';
+export { OrderRepository } from './order.repository.js';
+export { OrdersApiModule, OrdersModule } from './orders.module.js';
+export { ReturnStock } from './return-stock.js';

@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { PersistOrders } from './persist-orders.js';
+
+/** Orders in one transaction: measured, larger ones gain nothing (design, part 3: 34,000/s at 200, 37,000/s at 500). */
+const maxBatch = 500;
+
+interface Waiting {
+  readonly orderIds: readonly string[];
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Gathers the jobs of a sale that are in hand at once into as few transactions as may be, one after the other: they would
+ * only wait for each other at the gate. Different sales go side by side.
+ */
+@Injectable()
+export class OrderBatches {
+  private readonly queues = new Map<string, Waiting[]>();
+
+  constructor(private readonly persist: PersistOrders) {}
+
+  /** Resolves once these orders are written and settled. @throws what `PersistOrders` throws for their batch */
+  write(saleId: string, orderIds: readonly string[]): Promise<void> {
+    return new Promise((done, failed) => {
+      const waiting = { orderIds, done, failed };
+      const queue = this.queues.get(saleId);
+      if (queue !== undefined) {
+        queue.push(waiting);
+        return;
+      }
+      const started = [waiting];
+      this.queues.set(saleId, started);
+      void this.drain(saleId, started);
+    });
+  }
+
+  private async drain(saleId: string, queue: Waiting[]): Promise<void> {
+    while (queue.length > 0) {
+      const batch: Waiting[] = [];
+      let size = 0;
+      for (let next = queue[0]; next !== undefined; next = queue[0]) {
+        if (size > 0 && size + next.orderIds.length > maxBatch) break;
+        size += next.orderIds.length;
+        batch.push(next);
+        queue.shift();
+      }
+      try {
+        await this.persist.execute(
+          saleId,
+          batch.flatMap(({ orderIds }) => orderIds),
+        );
+        for (const { done } of batch) done();
+      } catch (error) {
+        for (const { failed } of batch) failed(error);
+      }
+    }
+    this.queues.delete(saleId);
+  }
+}

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { Queues, type OrdersJob } from '../queue/index.js';
+
+/** Orders in one job: what a worker writes in one transaction at the most. */
+const maxOrdersPerJob = 500;
+
+/**
+ * Hands accepted orders to the queue. An idle node sends at once; while a send is under way, what comes gathers for the
+ * next. What cannot be sent is let go: it is in the outbox, and the requeue pass finds it there.
+ */
+@Injectable()
+export class OrderIntake {
+  private readonly pending = new Map<string, string[]>();
+  private sending: Promise<void> | undefined;
+
+  constructor(private readonly queues: Queues) {}
+
+  enqueue(saleId: string, orderId: string): void {
+    const ids = this.pending.get(saleId);
+    if (ids === undefined) this.pending.set(saleId, [orderId]);
+    else ids.push(orderId);
+    this.sending ??= this.send();
+  }
+
+  /** Resolves once nothing is under way: a node that stops waits for it. */
+  async flush(): Promise<void> {
+    await this.sending;
+  }
+
+  private async send(): Promise<void> {
+    try {
+      while (this.pending.size > 0) {
+        const jobs: OrdersJob[] = [];
+        for (const [saleId, ids] of this.pending) {
+          for (let i = 0; i < ids.length; i += maxOrdersPerJob) {
+            jobs.push({ saleId, orderIds: ids.slice(i, i + maxOrdersPerJob) });
+          }
+        }
+        this.pending.clear();
+        await this.queues.addOrders(jobs).catch(() => undefined);
+      }
+    } finally {
+      this.sending = undefined;
+    }
+  }
+}

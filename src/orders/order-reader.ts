@@ -1,0 +1,122 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { isId, notFound, recovering, type Order } from '../domain/index.js';
+import { StockStore, type OutboxEntry } from '../inventory/index.js';
+import { OrderChanges } from './order-changes.js';
+import { OrderRepository, type OrderFilter } from './order.repository.js';
+
+/** Tells what has become of orders, wherever they are. What it tells of an order never runs backwards. */
+@Injectable()
+export class OrderReader implements BeforeApplicationShutdown {
+  private stopping = false;
+
+  constructor(
+    private readonly stock: StockStore,
+    private readonly orders: OrderRepository,
+    private readonly changes: OrderChanges,
+  ) {}
+
+  /**
+   * The order as it is now. `queued` for as long as it is in an outbox that can be trusted, whatever Postgres has.
+   * @throws DomainError `not_found`; `recovering` where Redis cannot be trusted and Postgres does not have it; `unavailable`
+   */
+  async find(saleId: string, orderId: string): Promise<Order> {
+    if (!isId(saleId) || !isId(orderId)) throw notFound('order');
+    // In this order: an order leaves the outbox only after Postgres has it.
+    const { entry, trusted } = await this.stock.peek(saleId, orderId);
+    if (entry !== null && trusted) return queuedOrder(saleId, entry);
+    const order = await this.orders.find(saleId, orderId);
+    if (order === null) throw trusted ? notFound('order') : recovering();
+    // Settled before it is told: Redis may come back to trust with the order still in its outbox.
+    if (entry !== null) await this.stock.settle(saleId, [order]);
+    return order;
+  }
+
+  /** A buyer's own order. @throws DomainError as `find`; `not_found` also for somebody else's */
+  async findOwn(saleId: string, orderId: string, buyerId: string): Promise<Order> {
+    const order = await this.find(saleId, orderId);
+    if (order.buyerId !== buyerId) throw notFound('order');
+    return order;
+  }
+
+  /** As `findOwn`, but not before the order has left the queue, or so many milliseconds went by. */
+  async waitForOwn(
+    saleId: string,
+    orderId: string,
+    buyerId: string,
+    waitMs: number,
+    gone: AbortSignal,
+  ): Promise<Order> {
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      const left = deadline - performance.now();
+      // Registered before the read: a change in between wakes it.
+      const change = this.changes.wait(orderId, Math.max(left, 0));
+      gone.addEventListener('abort', change.stop, { once: true });
+      try {
+        const order = await this.findOwn(saleId, orderId, buyerId);
+        if (order.status !== 'queued' || left <= 0 || this.stopping || gone.aborted) return order;
+        await change.woken;
+      } finally {
+        change.stop();
+        gone.removeEventListener('abort', change.stop);
+      }
+    }
+  }
+
+  /** Orders of a sale, newest first, those older than `before` (an id); one more than `limit`. Queued ones are the outbox's. */
+  async list(saleId: string, filter: OrderFilter, before: string | null, limit: number): Promise<Order[]> {
+    const { status, buyerId } = filter;
+    const queued = status === undefined || status === 'queued' ? await this.queued(saleId, buyerId, before, limit) : [];
+    if (status === 'queued') return queued;
+    const queuedIds = new Set(queued.map(({ id }) => id));
+    const written = await this.orders.list(saleId, filter, before, limit + 1 + queued.length);
+    return [...queued, ...written.filter(({ id }) => !queuedIds.has(id))]
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, limit + 1);
+  }
+
+  /** A node that stops lets waiting buyers go with what is known. */
+  beforeApplicationShutdown(): void {
+    this.stopping = true;
+    this.changes.wakeAll();
+  }
+
+  private async queued(
+    saleId: string,
+    buyerId: string | undefined,
+    before: string | null,
+    limit: number,
+  ): Promise<Order[]> {
+    const entries: OutboxEntry[] = [];
+    if (buyerId !== undefined) {
+      entries.push(...(await this.stock.entriesOf(saleId, buyerId)));
+    } else {
+      const ids: string[] = [];
+      for await (const part of this.stock.outboxIds(saleId)) ids.push(...part);
+      const page = ids.filter((id) => before === null || id < before).sort();
+      entries.push(...(await this.stock.entries(saleId, page.slice(-limit - 1))));
+    }
+    return entries
+      .filter(({ id }) => before === null || id < before)
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, limit + 1)
+      .map((entry) => queuedOrder(saleId, entry));
+  }
+}
+
+/** An order of the outbox as its buyer sees it. */
+export function queuedOrder(saleId: string, entry: OutboxEntry): Order {
+  const { id, buyerId, items, totalMinor, currency, answers, takenAt } = entry;
+  return {
+    id,
+    saleId,
+    buyerId,
+    status: 'queued',
+    items,
+    totalMinor,
+    currency,
+    answers,
+    createdAt: takenAt,
+    updatedAt: takenAt,
+  };
+}

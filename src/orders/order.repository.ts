@@ -1,0 +1,157 @@
+import { Injectable } from '@nestjs/common';
+import type { Answers, Order, OrderItem, OrderStatus, RejectReason } from '../domain/index.js';
+import { Database, type Queryable, type Statement } from '../postgres/index.js';
+
+const columns = `
+  o.id, o.sale_id AS "saleId", o.buyer_id AS "buyerId", o.status, o.reason, o.total_minor AS "totalMinor", o.currency,
+  o.answers, o.hold_expires_at AS "holdExpiresAt", o.created_at AS "createdAt", o.updated_at AS "updatedAt",
+  (SELECT json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity,
+      'unitPriceMinor', i.unit_price_minor) ORDER BY i.position)
+    FROM order_items i WHERE i.order_id = o.id) AS items`;
+
+const find: Statement = {
+  name: 'find-order',
+  text: `SELECT ${columns} FROM orders o WHERE o.id = $2 AND o.sale_id = $1`,
+};
+
+const list: Statement = {
+  name: 'list-orders',
+  text: `
+    SELECT ${columns} FROM orders o
+    WHERE o.sale_id = $1 AND ($2::uuid IS NULL OR o.id < $2) AND ($3::text IS NULL OR o.status = $3)
+    ORDER BY o.id DESC LIMIT $4`,
+};
+
+const listOfBuyer: Statement = {
+  name: 'list-orders-of-buyer',
+  text: `
+    SELECT ${columns} FROM orders o
+    WHERE o.sale_id = $1 AND ($2::uuid IS NULL OR o.id < $2) AND ($3::text IS NULL OR o.status = $3) AND o.buyer_id = $5
+    ORDER BY o.id DESC LIMIT $4`,
+};
+
+const confirm: Statement = {
+  name: 'confirm-order',
+  text: `
+    UPDATE orders SET status = 'confirmed', updated_at = clock_timestamp()
+    WHERE id = $2 AND sale_id = $1 AND status = 'reserved' AND hold_expires_at > clock_timestamp() RETURNING id`,
+};
+
+const overdue: Statement = {
+  name: 'overdue-holds',
+  text: `
+    SELECT sale_id AS "saleId", id FROM orders
+    WHERE status = 'reserved' AND hold_expires_at <= clock_timestamp() ORDER BY hold_expires_at LIMIT $1`,
+};
+
+/**
+ * Ends orders and gives their tickets back: the order, the buyer's total, the ticket types, each in the order of ids, and
+ * a row that brings the tickets back to Redis. Under the gate, shared. An order that somebody else ended is not touched.
+ */
+const end: Statement = {
+  name: 'end-orders',
+  text: `
+    WITH due AS (
+      SELECT id FROM orders
+      WHERE sale_id = $1 AND id = ANY($2::uuid[]) AND status = ANY($4::text[])
+        AND CASE $5 WHEN 'overdue' THEN hold_expires_at <= clock_timestamp()
+                    WHEN 'running' THEN hold_expires_at > clock_timestamp() ELSE true END
+      ORDER BY id FOR UPDATE
+    ), ended AS (
+      UPDATE orders o SET status = $3, updated_at = clock_timestamp() FROM due WHERE o.id = due.id
+      RETURNING o.id, o.buyer_id
+    ), tickets AS (
+      SELECT e.id, e.buyer_id, i.ticket_type_id, i.quantity FROM ended e JOIN order_items i ON i.order_id = e.id
+    ), buyers AS (
+      UPDATE buyer_totals t SET tickets = t.tickets - b.quantity
+      FROM (SELECT buyer_id, sum(quantity)::int AS quantity FROM tickets GROUP BY buyer_id) b
+      WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id
+    ), types AS (
+      SELECT t.id, b.quantity FROM ticket_types t
+      JOIN (SELECT ticket_type_id, sum(quantity)::int AS quantity FROM tickets GROUP BY ticket_type_id) b
+        ON b.ticket_type_id = t.id
+      ORDER BY t.id FOR UPDATE OF t
+    ), given AS (
+      UPDATE ticket_types t SET taken = t.taken - types.quantity FROM types WHERE t.id = types.id
+    ), returns AS (
+      INSERT INTO stock_returns (sale_id, order_id, epoch)
+      SELECT s.id, e.id, s.epoch FROM ended e CROSS JOIN sales s WHERE s.id = $1
+    )
+    SELECT id FROM ended`,
+};
+
+interface OrderRow {
+  readonly id: string;
+  readonly saleId: string;
+  readonly buyerId: string;
+  readonly status: OrderStatus;
+  readonly reason: RejectReason | null;
+  readonly totalMinor: number;
+  readonly currency: string;
+  readonly answers: Answers;
+  readonly holdExpiresAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly items: readonly OrderItem[] | null;
+}
+
+export interface OrderFilter {
+  readonly status?: OrderStatus;
+  readonly buyerId?: string;
+}
+
+/** Which holds may end: those that ran out, those that still run, or any. */
+export type HoldState = 'overdue' | 'running' | 'any';
+
+/** Orders in Postgres. */
+@Injectable()
+export class OrderRepository {
+  constructor(private readonly database: Database) {}
+
+  async find(saleId: string, orderId: string): Promise<Order | null> {
+    const [row] = await this.database.rows<OrderRow>(find, [saleId, orderId]);
+    return row === undefined ? null : toOrder(row);
+  }
+
+  /** Newest first, those older than `before` (an id), at the most `limit`. */
+  async list(saleId: string, filter: OrderFilter, before: string | null, limit: number): Promise<Order[]> {
+    const values = [saleId, before, filter.status ?? null, limit];
+    const rows =
+      filter.buyerId === undefined
+        ? await this.database.rows<OrderRow>(list, values)
+        : await this.database.rows<OrderRow>(listOfBuyer, [...values, filter.buyerId]);
+    return rows.map(toOrder);
+  }
+
+  /** Claims a hold that still runs. False: there was none. */
+  async confirm(saleId: string, orderId: string): Promise<boolean> {
+    return (await this.database.rows(confirm, [saleId, orderId])).length > 0;
+  }
+
+  /** Holds that ran out, by Postgres's clock, the longest overdue first. */
+  overdueHolds(limit: number): Promise<{ saleId: string; id: string }[]> {
+    return this.database.rows(overdue, [limit]);
+  }
+
+  /** Ends those of the orders that are in one of the states `from`. @returns the ids of those it ended */
+  async end(
+    tx: Queryable,
+    saleId: string,
+    orderIds: readonly string[],
+    to: 'cancelled' | 'expired',
+    from: readonly OrderStatus[],
+    holds: HoldState,
+  ): Promise<string[]> {
+    return (await tx.rows<{ id: string }>(end, [saleId, orderIds, to, from, holds])).map(({ id }) => id);
+  }
+}
+
+function toOrder(row: OrderRow): Order {
+  const { reason, holdExpiresAt, items, ...order } = row;
+  return {
+    ...order,
+    items: items ?? [],
+    ...(reason === null ? {} : { reason }),
+    ...(order.status === 'reserved' && holdExpiresAt !== null ? { holdExpiresAt } : {}),
+  };
+}

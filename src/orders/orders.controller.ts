@@ -1,0 +1,105 @@
+import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Order } from '../domain/index.js';
+import {
+  Access,
+  bodyHash,
+  BuyerId,
+  Id,
+  IdempotencyKey,
+  idempotencyField,
+  page,
+  PageAnswer,
+  PageQuery,
+  Problems,
+  type Page,
+} from '../http/index.js';
+import { SaleSnapshots } from '../sales/index.js';
+import { ClaimOrder } from './claim-order.js';
+import { OrderReader } from './order-reader.js';
+import { OrderView, PurchaseBody, WaitQuery } from './order-view.js';
+import { PurchaseTickets } from './purchase-tickets.js';
+
+@ApiTags('orders')
+@Access('buyer')
+@Controller('v1/sales/:saleId/orders')
+export class OrdersController {
+  constructor(
+    private readonly purchases: PurchaseTickets,
+    private readonly sales: SaleSnapshots,
+    private readonly orders: OrderReader,
+    private readonly claims: ClaimOrder,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiAcceptedResponse({ type: OrderView, description: 'the order will reach reserved or rejected, whatever crashes' })
+  @Problems('not_found', 'idempotency_key_reused', 'recovering', 'sale_closed', 'sale_paused', 'sale_not_open')
+  @Problems('sold_out', 'limit_exceeded', 'payload_too_large', 'unsupported_media_type')
+  async purchase(
+    @Id('saleId') saleId: string,
+    @Body() body: PurchaseBody,
+    @IdempotencyKey() key: string | undefined,
+    @BuyerId() buyerId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Order> {
+    const { order, replayed } = await this.purchases.execute({
+      saleId,
+      buyerId,
+      items: body.items,
+      answers: body.answers ?? {},
+      idempotency: key === undefined ? null : { field: idempotencyField(buyerId, key), bodyHash: bodyHash(body) },
+    });
+    void reply.header('location', `/v1/sales/${saleId}/orders/${order.id}`).header('retry-after', '1');
+    if (replayed) void reply.header('idempotency-replayed', 'true');
+    return order;
+  }
+
+  @Get()
+  @PageAnswer(OrderView, "the buyer's own orders in the sale, newest first")
+  @Problems('not_found')
+  async list(
+    @Id('saleId') saleId: string,
+    @BuyerId() buyerId: string,
+    @Query() { limit, cursor }: PageQuery,
+  ): Promise<Page<Order>> {
+    const sale = await this.sales.get(saleId);
+    return page(await this.orders.list(sale.id, { buyerId }, cursor ?? null, limit), limit, ({ id }) => id);
+  }
+
+  @Get(':orderId')
+  @ApiOkResponse({ type: OrderView })
+  @Problems('not_found', 'recovering')
+  async find(
+    @Id('saleId') saleId: string,
+    @Id('orderId') orderId: string,
+    @BuyerId() buyerId: string,
+    @Query() { wait }: WaitQuery,
+    @Req() request: FastifyRequest,
+  ): Promise<Order> {
+    if (wait === 0) return this.orders.findOwn(saleId, orderId, buyerId);
+    const gone = new AbortController();
+    request.raw.once('close', () => {
+      if (request.raw.destroyed) gone.abort();
+    });
+    return this.orders.waitForOwn(saleId, orderId, buyerId, wait * 1000, gone.signal);
+  }
+
+  @Post(':orderId/confirm')
+  @HttpCode(200)
+  @ApiOkResponse({ type: OrderView })
+  @Problems('not_found', 'payment_required', 'order_not_ready', 'hold_expired', 'order_cancelled', 'order_rejected')
+  @Problems('recovering')
+  confirm(@Id('saleId') saleId: string, @Id('orderId') orderId: string, @BuyerId() buyerId: string): Promise<Order> {
+    return this.claims.confirm(saleId, orderId, buyerId);
+  }
+
+  @Post(':orderId/cancel')
+  @HttpCode(200)
+  @ApiOkResponse({ type: OrderView })
+  @Problems('not_found', 'order_not_ready', 'hold_expired', 'already_confirmed', 'order_rejected', 'recovering')
+  cancel(@Id('saleId') saleId: string, @Id('orderId') orderId: string, @BuyerId() buyerId: string): Promise<Order> {
+    return this.claims.cancel(saleId, orderId, buyerId);
+  }
+}

@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import { SalesModule } from '../sales/index.js';
+import { AdminOrdersController } from './admin-orders.controller.js';
+import { ClaimOrder } from './claim-order.js';
+import { EndHolds } from './end-holds.js';
+import { OrderBatches } from './order-batches.js';
+import { OrderChanges } from './order-changes.js';
+import { OrderIntake } from './order-intake.js';
+import { OrderReader } from './order-reader.js';
+import { OrderRepository } from './order.repository.js';
+import { OrdersController } from './orders.controller.js';
+import { PersistOrders } from './persist-orders.js';
+import { PurchaseTickets } from './purchase-tickets.js';
+import { ReturnStock } from './return-stock.js';
+
+/** Orders without their HTTP routes: what workers and the reconciler need of them. */
+@Module({
+  imports: [SalesModule],
+  providers: [OrderRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock],
+  exports: [OrderRepository, OrderBatches, EndHolds, ReturnStock, SalesModule],
+})
+export class OrdersModule {}
+
+@Module({
+  imports: [OrdersModule],
+  controllers: [OrdersController, AdminOrdersController],
+  providers: [OrderChanges, OrderReader, OrderIntake, PurchaseTickets, ClaimOrder],
+  exports: [OrderIntake],
+})
+export class OrdersApiModule {}

@@ -1,0 +1,226 @@
+import { Injectable } from '@nestjs/common';
+import type { OrderStatus, RejectReason } from '../domain/index.js';
+import { StockStore, type OutboxEntry } from '../inventory/index.js';
+import { Database, gateExclusive, isRefusal, type Queryable, type Statement } from '../postgres/index.js';
+
+const incoming = `
+  unnest($2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::timestamptz[], $10::int[])
+    AS o (id, buyer_id, total_minor, currency, answers, idempotency, body_hash, created_at, max_per_buyer)`;
+
+const incomingItems = `
+  unnest($11::uuid[], $12::uuid[], $13::int[], $14::int[], $15::int[])
+    AS i (order_id, ticket_type_id, position, quantity, unit_price_minor)`;
+
+/**
+ * Writes a whole batch, or tells why it does not fit: orders that are not there yet, their items, the buyers' totals up to
+ * their limits, the tickets up to the capacity. The hold starts here, by Postgres's clock. A statement whose answer is
+ * not "fits" must be rolled back. Source: docs/protocol.md, "persist".
+ */
+const write: Statement = {
+  name: 'write-orders',
+  text: `
+    WITH fresh AS (
+      INSERT INTO orders (id, sale_id, buyer_id, status, total_minor, currency, answers, idempotency, body_hash,
+        hold_expires_at, created_at, updated_at)
+      SELECT o.id, s.id, o.buyer_id, 'reserved', o.total_minor, o.currency, o.answers, o.idempotency, o.body_hash,
+        clock.now + s.hold_seconds * interval '1 second', o.created_at, clock.now
+      FROM ${incoming} CROSS JOIN (SELECT clock_timestamp() AS now) clock JOIN sales s ON s.id = $1
+      ON CONFLICT DO NOTHING RETURNING id
+    ), items AS (
+      INSERT INTO order_items (order_id, ticket_type_id, position, quantity, unit_price_minor)
+      SELECT i.* FROM ${incomingItems} JOIN fresh ON fresh.id = i.order_id
+      RETURNING order_id, ticket_type_id, quantity
+    ), by_buyer AS (
+      SELECT o.buyer_id, sum(items.quantity)::int AS tickets, min(o.max_per_buyer) AS most
+      FROM ${incoming} JOIN items ON items.order_id = o.id GROUP BY o.buyer_id
+    ), known_buyers AS (
+      UPDATE buyer_totals t SET tickets = t.tickets + b.tickets FROM by_buyer b
+      WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id AND t.tickets + b.tickets <= b.most RETURNING 1
+    ), new_buyers AS (
+      INSERT INTO buyer_totals (sale_id, buyer_id, tickets)
+      SELECT $1, b.buyer_id, b.tickets FROM by_buyer b
+      WHERE b.tickets <= b.most
+        AND NOT EXISTS (SELECT FROM buyer_totals t WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id)
+      RETURNING 1
+    ), by_type AS (
+      SELECT ticket_type_id, sum(quantity)::int AS tickets FROM items GROUP BY ticket_type_id
+    ), types AS (
+      UPDATE ticket_types t SET taken = t.taken + b.tickets FROM by_type b
+      WHERE t.id = b.ticket_type_id AND t.sale_id = $1 AND t.taken + b.tickets <= t.capacity RETURNING 1
+    )
+    SELECT ARRAY(SELECT id::text FROM fresh) AS fresh,
+      (SELECT count(*) FROM types) = (SELECT count(*) FROM by_type) AS "inStock",
+      (SELECT count(*) FROM known_buyers) + (SELECT count(*) FROM new_buyers) = (SELECT count(*) FROM by_buyer)
+        AS "withinLimit"`,
+};
+
+/** Writes orders that take nothing. */
+const reject: Statement = {
+  name: 'reject-orders',
+  text: `
+    WITH fresh AS (
+      INSERT INTO orders (id, sale_id, buyer_id, status, reason, total_minor, currency, answers, idempotency, body_hash,
+        created_at, updated_at)
+      SELECT o.id, $1, o.buyer_id, 'rejected', $16, o.total_minor, o.currency, o.answers, o.idempotency, o.body_hash,
+        o.created_at, clock_timestamp()
+      FROM ${incoming} ON CONFLICT (id) DO NOTHING RETURNING id
+    )
+    INSERT INTO order_items (order_id, ticket_type_id, position, quantity, unit_price_minor)
+    SELECT i.* FROM ${incomingItems} JOIN fresh ON fresh.id = i.order_id`,
+};
+
+const statuses: Statement = {
+  name: 'written-orders',
+  text: 'SELECT id, status FROM orders WHERE id = ANY($1::uuid[])',
+};
+
+const savepoint: Statement = { name: 'savepoint', text: 'SAVEPOINT batch' };
+const rollback: Statement = { name: 'rollback-to-savepoint', text: 'ROLLBACK TO SAVEPOINT batch' };
+
+interface Written {
+  readonly id: string;
+  readonly status: OrderStatus;
+}
+
+/** An order that Postgres refuses by itself, whatever else is in its batch. */
+interface Unwritable {
+  readonly id: string;
+  readonly error: unknown;
+}
+
+/**
+ * Writes orders of the outbox to Postgres and ends their time in the outbox. The same orders may come any number of times,
+ * also at once: what is written is only settled again.
+ */
+@Injectable()
+export class PersistOrders {
+  constructor(
+    private readonly database: Database,
+    private readonly stock: StockStore,
+  ) {}
+
+  /**
+   * @throws DomainError `unavailable` when a server is down (nothing or all of it happened), and what Postgres said of an
+   *   order that it cannot take; the others are then written
+   */
+  async execute(saleId: string, orderIds: readonly string[]): Promise<void> {
+    const { written, unwritable } = await this.database.transaction(async (tx) => {
+      await gateExclusive(tx, saleId);
+      // Only now: a reload that came first has counted these orders as in the outbox, one that comes later waits for us.
+      const entries = await this.stock.entries(saleId, orderIds);
+      entries.sort((a, b) => a.takenAt.getTime() - b.takenAt.getTime());
+      const unwritable: Unwritable[] = [];
+      return { written: await this.write(tx, saleId, entries, unwritable), unwritable };
+    });
+    // Dies before this line? The job comes again, finds its orders written, and settles them.
+    if (written.length > 0) await this.stock.settle(saleId, written);
+    if (unwritable[0] !== undefined) throw unwritable[0].error;
+  }
+
+  /** The batch at once where it fits; else its halves, first come first served, down to the order that does not. */
+  private async write(
+    tx: Queryable,
+    saleId: string,
+    entries: readonly OutboxEntry[],
+    unwritable: Unwritable[],
+  ): Promise<Written[]> {
+    const [first] = entries;
+    if (first === undefined) return [];
+    await tx.rows(savepoint);
+    const outcome = await this.tryWrite(tx, saleId, entries);
+    if (outcome.kind === 'fits') return this.withOthers(tx, saleId, entries, outcome.fresh);
+
+    await tx.rows(rollback);
+    if (entries.length > 1) {
+      const middle = Math.ceil(entries.length / 2);
+      const written = await this.write(tx, saleId, entries.slice(0, middle), unwritable);
+      return written.concat(await this.write(tx, saleId, entries.slice(middle), unwritable));
+    }
+    if (outcome.kind === 'refused') {
+      unwritable.push({ id: first.id, error: outcome.error });
+      return [];
+    }
+    return this.reject(tx, saleId, entries, outcome.kind);
+  }
+
+  private async tryWrite(
+    tx: Queryable,
+    saleId: string,
+    entries: readonly OutboxEntry[],
+  ): Promise<
+    | { kind: 'fits'; fresh: ReadonlySet<string> }
+    | { kind: 'sold_out' | 'limit_exceeded' }
+    | { kind: 'refused'; error: unknown }
+  > {
+    try {
+      const [answer] = await tx.rows<{ fresh: string[]; inStock: boolean; withinLimit: boolean }>(write, [
+        saleId,
+        ...orderColumns(entries),
+        ...itemColumns(entries),
+      ]);
+      if (answer === undefined) throw new Error('write-orders: no answer');
+      if (!answer.inStock) return { kind: 'sold_out' };
+      if (!answer.withinLimit) return { kind: 'limit_exceeded' };
+      return { kind: 'fits', fresh: new Set(answer.fresh) };
+    } catch (error) {
+      if (isRefusal(error)) return { kind: 'refused', error };
+      throw error;
+    }
+  }
+
+  /** Beside the fresh orders: those that were written before, and those whose idempotency key another order has. */
+  private async withOthers(
+    tx: Queryable,
+    saleId: string,
+    entries: readonly OutboxEntry[],
+    fresh: ReadonlySet<string>,
+  ): Promise<Written[]> {
+    const written: Written[] = [...fresh].map((id) => ({ id, status: 'reserved' }));
+    const others = entries.filter(({ id }) => !fresh.has(id));
+    if (others.length === 0) return written;
+    const known = await tx.rows<Written>(statuses, [others.map(({ id }) => id)]);
+    const knownIds = new Set(known.map(({ id }) => id));
+    const duplicates = others.filter(({ id }) => !knownIds.has(id));
+    return written.concat(known, await this.reject(tx, saleId, duplicates, 'duplicate'));
+  }
+
+  private async reject(
+    tx: Queryable,
+    saleId: string,
+    entries: readonly OutboxEntry[],
+    reason: RejectReason,
+  ): Promise<Written[]> {
+    if (entries.length === 0) return [];
+    await tx.rows(reject, [saleId, ...orderColumns(entries), ...itemColumns(entries), reason]);
+    return entries.map(({ id }) => ({ id, status: 'rejected' }));
+  }
+}
+
+/** $2 to $10 of the statements above. */
+function orderColumns(entries: readonly OutboxEntry[]): unknown[] {
+  return [
+    entries.map(({ id }) => id),
+    entries.map(({ buyerId }) => buyerId),
+    entries.map(({ totalMinor }) => totalMinor),
+    entries.map(({ currency }) => currency),
+    entries.map(({ answers }) => JSON.stringify(answers)),
+    entries.map(({ idempotency }) => idempotency ?? null),
+    entries.map(({ bodyHash }) => bodyHash ?? null),
+    entries.map(({ takenAt }) => takenAt),
+    entries.map(({ maxPerBuyer }) => maxPerBuyer),
+  ];
+}
+
+/** $11 to $15. */
+function itemColumns(entries: readonly OutboxEntry[]): unknown[] {
+  const items = entries.flatMap((entry) =>
+    entry.items.map((item, position) => ({ ...item, orderId: entry.id, position })),
+  );
+  return [
+    items.map(({ orderId }) => orderId),
+    items.map(({ ticketTypeId }) => ticketTypeId),
+    items.map(({ position }) => position),
+    items.map(({ quantity }) => quantity),
+    items.map(({ unitPriceMinor }) => unitPriceMinor),
+  ];
+}

@@ -1,0 +1,120 @@
+import { Injectable } from '@nestjs/common';
+import { v7 as newId } from 'uuid';
+import {
+  checkAnswers,
+  DomainError,
+  invalidField,
+  notFound,
+  recovering,
+  type Answers,
+  type Order,
+  type OrderItem,
+  type Sale,
+} from '../domain/index.js';
+import { StockStore, type QueuedOrder, type ReserveOutcome } from '../inventory/index.js';
+import { SaleSnapshots } from '../sales/index.js';
+import { OrderIntake } from './order-intake.js';
+import { OrderReader, queuedOrder } from './order-reader.js';
+
+export interface PurchaseRequest {
+  readonly saleId: string;
+  readonly buyerId: string;
+  readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
+  readonly answers: Readonly<Record<string, unknown>>;
+  /** hashes of the buyer's idempotency key and of the body; null: no key came */
+  readonly idempotency: { readonly field: string; readonly bodyHash: string } | null;
+}
+
+export interface PurchaseAnswer {
+  readonly order: Order;
+  readonly replayed: boolean;
+}
+
+/**
+ * Takes stock for one order. The same idempotency key is safe to retry.
+ * @throws DomainError `not_found`, `validation_failed`, `idempotency_key_reused`, `recovering`, `sale_closed`, `sale_paused`,
+ *   `sale_not_open`, `sold_out`, `limit_exceeded`; `unavailable`: the order may exist
+ */
+@Injectable()
+export class PurchaseTickets {
+  constructor(
+    private readonly sales: SaleSnapshots,
+    private readonly stock: StockStore,
+    private readonly intake: OrderIntake,
+    private readonly orders: OrderReader,
+  ) {}
+
+  async execute(request: PurchaseRequest): Promise<PurchaseAnswer> {
+    const sale = await this.sales.get(request.saleId);
+    const order = draftOrder(sale, request);
+    const outcome = await this.stock.reserve(sale.id, order);
+    switch (outcome.kind) {
+      case 'reserved': {
+        this.intake.enqueue(sale.id, order.id); // dies before this line? the requeue pass finds it
+        const entry = { ...order, takenAt: new Date(outcome.takenAtMs), maxPerBuyer: sale.maxPerBuyer };
+        return { order: queuedOrder(sale.id, entry), replayed: false };
+      }
+      case 'replayed':
+        return { order: await this.orders.find(sale.id, outcome.orderId), replayed: true };
+      default:
+        throw refusal(outcome);
+    }
+  }
+}
+
+function draftOrder(sale: Sale, request: PurchaseRequest): QueuedOrder {
+  const { buyerId, answers, idempotency } = request;
+  const errors = checkAnswers(sale.buyerFields, answers);
+  if (errors.length > 0) throw new DomainError('validation_failed', 'The answers do not fit the sale.', { errors });
+  const items = pricedItems(sale, request);
+  return {
+    id: newId(),
+    buyerId,
+    items,
+    totalMinor: items.reduce((sum, item) => sum + item.quantity * item.unitPriceMinor, 0),
+    currency: sale.ticketTypes[0]?.currency ?? '',
+    answers: answers as Answers,
+    ...(idempotency === null ? {} : { idempotency: idempotency.field, bodyHash: idempotency.bodyHash }),
+  };
+}
+
+function pricedItems(sale: Sale, request: PurchaseRequest): OrderItem[] {
+  const seen = new Set<string>();
+  return request.items.map(({ ticketTypeId, quantity }, index) => {
+    const type = sale.ticketTypes.find(({ id }) => id === ticketTypeId);
+    if (type === undefined) throw invalidField(`items[${index}].ticketTypeId`, 'is not a ticket type of this sale');
+    if (seen.has(ticketTypeId)) throw invalidField(`items[${index}].ticketTypeId`, 'stands there twice');
+    seen.add(ticketTypeId);
+    if (quantity > type.maxPerOrder) {
+      throw invalidField(`items[${index}].quantity`, `must be at most ${type.maxPerOrder}`);
+    }
+    return { ticketTypeId, quantity, unitPriceMinor: type.priceMinor };
+  });
+}
+
+function refusal(outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'replayed' }>): DomainError {
+  switch (outcome.kind) {
+    case 'key-reused':
+      return new DomainError('idempotency_key_reused', 'This Idempotency-Key was used with another body.');
+    case 'recovering':
+      return recovering();
+    case 'draft':
+      return notFound('sale');
+    case 'closed':
+      return new DomainError('sale_closed', 'The sale is closed.');
+    case 'paused':
+      return new DomainError('sale_paused', 'The sale is paused.');
+    case 'not-open':
+      return new DomainError('sale_not_open', 'The sale has not opened yet.', {
+        retryAfterSeconds: Math.max(1, Math.ceil(outcome.opensInMs / 1000)),
+      });
+    case 'sold-out':
+      return new DomainError('sold_out', 'There are not enough tickets left.', {
+        ticketTypeIds: outcome.ticketTypeIds,
+      });
+    case 'limit':
+      return new DomainError('limit_exceeded', `You may order ${outcome.left} more in this sale.`, {
+        left: outcome.left,
+      });
+  }
+}

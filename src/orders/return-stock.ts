@@ -1,0 +1,56 @@
+import { Injectable } from '@nestjs/common';
+import { StockStore } from '../inventory/index.js';
+import { Database, type Statement } from '../postgres/index.js';
+
+const undelivered: Statement = {
+  name: 'returns-to-deliver',
+  text: `
+    SELECT r.id::text AS id, r.sale_id AS "saleId", r.epoch, o.buyer_id AS "buyerId",
+      json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity)) AS items
+    FROM stock_returns r JOIN orders o ON o.id = r.order_id JOIN order_items i ON i.order_id = o.id
+    WHERE ($1::uuid IS NULL OR r.order_id = $1) AND r.id > $2
+    GROUP BY r.id, o.buyer_id ORDER BY r.id LIMIT $3`,
+};
+
+const deleteRows: Statement = {
+  name: 'delete-delivered-returns',
+  text: 'DELETE FROM stock_returns WHERE id = ANY($1::bigint[])',
+};
+
+const batchSize = 500;
+
+interface StockReturn {
+  readonly id: string;
+  readonly saleId: string;
+  readonly epoch: number;
+  readonly buyerId: string;
+  readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
+}
+
+/** Brings stock that Postgres gave back to Redis: the outbox in the other direction. Safe to repeat and to run at once. */
+@Injectable()
+export class ReturnStock {
+  constructor(
+    private readonly database: Database,
+    private readonly stock: StockStore,
+  ) {}
+
+  /**
+   * Delivers what is undelivered, of one order or of all. A return of another epoch, or of a sale that is not loaded,
+   * stays: a reload counts it. @returns how many orders gave stock back
+   */
+  async deliver(orderId: string | null = null): Promise<number> {
+    let delivered = 0;
+    for (let last = '0', more = true; more;) {
+      const rows = await this.database.rows<StockReturn>(undelivered, [orderId, last, batchSize]);
+      const outcomes = await Promise.all(rows.map((row) => this.stock.release(row.saleId, row)));
+      const done = rows.filter((_, i) => outcomes[i] === 'given-back' || outcomes[i] === 'already-done');
+      // Dies before this line? The rows are delivered again, and `release` knows them.
+      if (done.length > 0) await this.database.rows(deleteRows, [done.map(({ id }) => id)]);
+      delivered += done.length;
+      last = rows.at(-1)?.id ?? last;
+      more = rows.length === batchSize;
+    }
+    return delivered;
+  }
+}

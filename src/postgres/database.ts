@@ -1,0 +1,104 @@
+import pg from 'pg';
+import { asUnavailable, isConflict } from './errors.js';
+
+/** One SQL statement, named so that each connection prepares it once. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Whatever can run a statement: the pool, or one transaction. */
+export interface Queryable {
+  /** @throws DomainError `unavailable` when Postgres cannot answer; a write may still have happened */
+  rows<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+/** Connections of one process. Workers and the reconciler need a handful; an API node waits for Redis, not for Postgres. */
+const maxConnections = 10;
+const connectTimeoutMs = 2000;
+/** How long a statement may take, on the server, and until we give its connection up. */
+const statementTimeoutMs = 10_000;
+/** A process that froze inside a transaction loses it after this, and with it the gate of its sale. */
+const idleInTransactionMs = 5000;
+const conflictRetries = 3;
+
+// int8 as numbers: every one of ours counts money below 2^53 or rows.
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** The one pool of connections to Postgres. */
+export class Database implements Queryable {
+  readonly pool: pg.Pool;
+
+  constructor(url: string, onError: (error: Error) => void) {
+    this.pool = new pg.Pool({
+      connectionString: url,
+      max: maxConnections,
+      connectionTimeoutMillis: connectTimeoutMs,
+      query_timeout: statementTimeoutMs + 1000,
+      keepAlive: true,
+      application_name: 'sluice',
+      types,
+    });
+    this.pool.on('error', onError);
+  }
+
+  async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      return (await this.pool.query({ ...statement, values: [...values] })).rows as Row[];
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction: commits when it returns, rolls back when it throws, and runs it again when Postgres
+   * says that it only collided with another.
+   * @throws DomainError `unavailable`; after a lost COMMIT the work may have happened, so it must be safe to repeat
+   */
+  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(work);
+      } catch (error) {
+        if (!isConflict(error) || attempt > conflictRetries) throw asUnavailable(error);
+      }
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.rows({ name: 'ping', text: 'SELECT 1' });
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  private async attempt<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query(
+        `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
+      );
+      const result = await work({
+        rows: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
+          (await client.query({ ...statement, values: [...values] })).rows as Row[],
+      });
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      // Only an error of a statement leaves the connection usable; after any other nobody knows what it is doing.
+      if (!(error instanceof pg.DatabaseError) && asUnavailable(error) !== error) broken = error as Error;
+      if (broken === undefined) await client.query('ROLLBACK').catch(onError);
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+}

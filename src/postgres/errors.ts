@@ -1,0 +1,42 @@
+import pg from 'pg';
+import { DomainError, unavailable } from '../domain/index.js';
+
+/** SQLSTATEs by which Postgres says that it cannot serve just now. Appendix A of its manual names them. */
+const passingClasses = new Set(['08', '53', '57', '58']);
+const passingStates = new Set([
+  '25006', // read-only: a standby, or a failover under way
+  '25P02', // the transaction failed before this statement
+  '25P03', // idle in transaction for too long: this process was frozen
+  '40001',
+  '40P01', // deadlock
+  '55P03', // lock not available in time
+  'XX000', // also what PgBouncer says when its server went away
+]);
+
+/** Whether a transaction that failed so may simply be run again at once. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01');
+}
+
+/** Whether Postgres refused these very values (SQLSTATE classes 22 and 23), so that the same again fails the same way. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|23)/.test(error.code ?? '');
+}
+
+/** Turns an error of `pg` into `unavailable`, unless it says that the statement or its values were wrong. */
+export function asUnavailable(error: unknown): unknown {
+  if (error instanceof DomainError) return error;
+  if (error instanceof pg.DatabaseError) {
+    const state = error.code ?? '';
+    return passingClasses.has(state.slice(0, 2)) || passingStates.has(state) ? unavailable(error) : error;
+  }
+  return isConnectionError(error) ? unavailable(error) : error;
+}
+
+/** `pg` gives its own connection errors no type; these are its texts, and those of the system below it carry a code. */
+function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) return true;
+  return /connection|timeout|terminated|not queryable|Cannot use a pool/i.test(error.message);
+}

@@ -1,0 +1,1 @@
+export { Queues, type OrdersJob } from './queues.js';

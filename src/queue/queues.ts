@@ -1,0 +1,120 @@
+import { Queue, Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
+import type { Cluster, Redis } from 'ioredis';
+import { queuePrefix, type RedisServer } from '../redis/index.js';
+
+/** Orders to write: pointers into a sale's outbox. A lost one loses nothing, a doubled one does nothing. */
+export interface OrdersJob {
+  readonly saleId: string;
+  readonly orderIds: readonly string[];
+}
+
+const ordersQueue = 'orders';
+const reconciliationQueue = 'reconciliation';
+/** The one job of the scheduler: run all passes. */
+const reconcileJob = 'reconcile';
+
+/**
+ * BullMQ's defaults (locks and stalled checks of 30 s, one stalled run allowed) would let a killed worker's jobs lie for a
+ * minute and then fail them. A stalled job here is only repeated, so it may stall as often as it likes.
+ */
+const workerOptions = {
+  lockDuration: 10_000,
+  stalledInterval: 5000,
+  maxStalledCount: Number.MAX_SAFE_INTEGER,
+  drainDelay: 5,
+  runRetryDelay: 500,
+  removeOnComplete: { count: 0 },
+  removeOnFail: { count: 100 },
+} satisfies Partial<WorkerOptions>;
+
+/** A job whose server is down waits and tries again for as long as it takes. */
+const retryForever = { attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'capped' } };
+
+function cappedBackoff(attemptsMade: number): number {
+  return Math.min(100 * 2 ** Math.min(attemptsMade, 10), 2000);
+}
+
+/** The queues of this process: the only room that knows BullMQ. */
+export class Queues {
+  private readonly connection: Redis | Cluster;
+  private readonly orders: Queue<OrdersJob>;
+  private readonly reconciliation: Queue;
+  private readonly workers: Worker[] = [];
+  private readonly workerConnections: (Redis | Cluster)[] = [];
+
+  constructor(
+    private readonly redis: RedisServer,
+    private readonly onError: (error: Error) => void,
+  ) {
+    this.connection = redis.forQueue('producer');
+    this.orders = this.producer(ordersQueue);
+    this.reconciliation = this.producer(reconciliationQueue);
+  }
+
+  /** Adds jobs in one call. Fails at once while Redis is away: the requeue pass finds what was not queued. */
+  async addOrders(jobs: readonly OrdersJob[]): Promise<void> {
+    await this.orders.addBulk(jobs.map((data) => ({ name: 'persist', data, opts: retryForever })));
+  }
+
+  /** When the oldest order job that still waits, runs or is delayed was added; null: there is none. */
+  async oldestOrdersJobAt(): Promise<Date | null> {
+    const oldest = await Promise.all(
+      (['wait', 'active', 'delayed'] as const).map((state) => this.orders.getJobs([state], 0, 0, true)),
+    );
+    const times = oldest.flat().map(({ timestamp }) => timestamp);
+    return times.length === 0 ? null : new Date(Math.min(...times));
+  }
+
+  /** Starts writing orders: `process` is called for up to `concurrency` jobs at once. */
+  workOrders(concurrency: number, process: (job: OrdersJob) => Promise<void>): void {
+    this.worker(ordersQueue, concurrency, (job: Job<OrdersJob>) => process(job.data));
+  }
+
+  /** Puts the reconciler's scheduler (back) into Redis. Safe to repeat. */
+  async scheduleReconciliation(everyMs: number): Promise<void> {
+    await this.reconciliation.upsertJobScheduler(reconcileJob, { every: everyMs }, { name: reconcileJob });
+  }
+
+  workReconciliation(process: () => Promise<unknown>): void {
+    this.worker(reconciliationQueue, 1, async () => {
+      await process();
+    });
+  }
+
+  /** Waits for the jobs in hand, then closes every connection. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.workers.map((worker) => worker.close()));
+    await Promise.allSettled([this.orders.close(), this.reconciliation.close()]);
+    for (const connection of [this.connection, ...this.workerConnections]) connection.disconnect();
+  }
+
+  /** Never waits for Redis: neither for its version nor for the connection. */
+  private producer<Data>(name: string): Queue<Data> {
+    const queue = new Queue<Data>(name, {
+      connection: this.connection,
+      prefix: queuePrefix,
+      skipWaitingForReady: true,
+      skipVersionCheck: true,
+      skipMetasUpdate: true,
+    });
+    queue.on('error', this.onError);
+    return queue;
+  }
+
+  private worker<Data>(name: string, concurrency: number, processor: Processor<Data>): void {
+    const connection = this.redis.forQueue('worker');
+    const worker = new Worker<Data>(name, processor, {
+      ...workerOptions,
+      connection,
+      prefix: queuePrefix,
+      concurrency,
+      settings: { backoffStrategy: cappedBackoff },
+    });
+    worker.on('error', this.onError);
+    worker.on('failed', (_job, error) => {
+      this.onError(error);
+    });
+    this.workers.push(worker);
+    this.workerConnections.push(connection);
+  }
+}

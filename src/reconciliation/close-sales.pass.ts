@@ -1,0 +1,27 @@
+import { Injectable } from '@nestjs/common';
+import { moved, ReloadSale, SaleRepository, systemActor } from '../sales/index.js';
+import type { Surveyed } from './survey.js';
+
+/** Closes sales whose time is over, by Redis's clock: the one by which they sell. */
+@Injectable()
+export class CloseSalesPass {
+  constructor(
+    private readonly sales: SaleRepository,
+    private readonly reload: ReloadSale,
+  ) {}
+
+  /** @returns how many sales it closed */
+  async run(surveyed: readonly Surveyed[]): Promise<number> {
+    const now = surveyed[0]?.inspection.now;
+    if (now === undefined) return 0;
+    let closed = 0;
+    for (const id of await this.sales.overIds(now)) {
+      await this.reload.change(id, { actor: systemActor, action: 'sale.closed' }, (sale) =>
+        // an admin may have closed it, or moved its end, since the look
+        sale.status !== 'closed' && sale.closesAt <= now ? moved(sale, 'close') : sale,
+      );
+      closed += 1;
+    }
+    return closed;
+  }
+}

@@ -1,0 +1,2 @@
+export { Reconciler } from './reconciler.js';
+export { ReconciliationApiModule, ReconciliationModule } from './reconciliation.module.js';

@@ -1,0 +1,90 @@
+import { Injectable } from '@nestjs/common';
+import { ReturnStock } from '../orders/index.js';
+import { Database, type Queryable, type Statement } from '../postgres/index.js';
+import { CloseSalesPass } from './close-sales.pass.js';
+import { CompareStockPass } from './compare-stock.pass.js';
+import { ExpireHoldsPass } from './expire-holds.pass.js';
+import { RequeueOrdersPass } from './requeue-orders.pass.js';
+import { Survey } from './survey.js';
+
+const fleetLock = `hashtextextended('sluice:reconciliation', 0)`;
+const waitForTurn: Statement = { name: 'reconcile-wait', text: `SELECT pg_advisory_xact_lock(${fleetLock})` };
+const tryTurn: Statement = { name: 'reconcile-try', text: `SELECT pg_try_advisory_xact_lock(${fleetLock}) AS mine` };
+const stillHere: Statement = { name: 'reconcile-still-here', text: 'SELECT 1' };
+/** More often than Postgres takes a silent process for a frozen one. */
+const heartbeatMs = 1000;
+
+/** What one reconciliation did: orders, orders, orders' returns, sales, sales. */
+export interface Reconciliation {
+  readonly expired: number;
+  readonly requeued: number;
+  readonly returned: number;
+  readonly closed: number;
+  readonly reloaded: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Runs all passes once, one reconciliation at a time over the whole fleet: the lock is for economy, every pass may run
+ * beside itself. A pass that fails does not keep the others from running.
+ */
+@Injectable()
+export class Reconcile {
+  constructor(
+    private readonly database: Database,
+    private readonly survey: Survey,
+    private readonly expireHolds: ExpireHoldsPass,
+    private readonly returns: ReturnStock,
+    private readonly requeueOrders: RequeueOrdersPass,
+    private readonly closeSales: CloseSalesPass,
+    private readonly compareStock: CompareStockPass,
+  ) {}
+
+  /** Waits for one that runs, then runs one. @throws DomainError `unavailable`; what had been done stays done */
+  now(): Promise<Reconciliation> {
+    return this.database.transaction(async (tx) => {
+      await tx.rows(waitForTurn);
+      return this.whileHolding(tx);
+    });
+  }
+
+  /** Runs one unless one runs. Null: one did. */
+  unlessRunning(): Promise<Reconciliation | null> {
+    return this.database.transaction(async (tx) => {
+      const [turn] = await tx.rows<{ mine: boolean }>(tryTurn);
+      return turn?.mine === true ? this.whileHolding(tx) : null;
+    });
+  }
+
+  private async whileHolding(lock: Queryable): Promise<Reconciliation> {
+    const heartbeat = setInterval(() => {
+      lock.rows(stillHere).catch(() => undefined); // lost: the commit says so
+    }, heartbeatMs);
+    try {
+      return await this.passes();
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  private async passes(): Promise<Reconciliation> {
+    const startedAt = performance.now();
+    const failures: unknown[] = [];
+    const run = async (pass: () => Promise<number>): Promise<number> => {
+      try {
+        return await pass();
+      } catch (error) {
+        failures.push(error);
+        return 0;
+      }
+    };
+    const expired = await run(() => this.expireHolds.run());
+    const returned = await run(() => this.returns.deliver());
+    const sales = await this.survey.take();
+    const requeued = await run(() => this.requeueOrders.run(sales));
+    const closed = await run(() => this.closeSales.run(sales));
+    const reloaded = await run(() => this.compareStock.run(sales));
+    if (failures.length > 0) throw failures[0];
+    return { expired, requeued, returned, closed, reloaded, durationMs: Math.round(performance.now() - startedAt) };
+  }
+}

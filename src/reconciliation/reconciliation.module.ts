@@ -1,0 +1,20 @@
+import { Module } from '@nestjs/common';
+import { OrdersModule } from '../orders/index.js';
+import { CloseSalesPass } from './close-sales.pass.js';
+import { CompareStockPass } from './compare-stock.pass.js';
+import { ExpireHoldsPass } from './expire-holds.pass.js';
+import { Reconcile } from './reconcile.js';
+import { Reconciler } from './reconciler.js';
+import { ReconciliationsController } from './reconciliations.controller.js';
+import { RequeueOrdersPass } from './requeue-orders.pass.js';
+import { Survey } from './survey.js';
+
+@Module({
+  imports: [OrdersModule],
+  providers: [Survey, ExpireHoldsPass, RequeueOrdersPass, CloseSalesPass, CompareStockPass, Reconcile, Reconciler],
+  exports: [Reconcile, Reconciler],
+})
+export class ReconciliationModule {}
+
+@Module({ imports: [ReconciliationModule], controllers: [ReconciliationsController] })
+export class ReconciliationApiModule {}

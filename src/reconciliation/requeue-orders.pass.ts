@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import { StockStore } from '../inventory/index.js';
+import { Queues } from '../queue/index.js';
+import type { Surveyed } from './survey.js';
+
+/** An order that waits for longer than this may have lost its job. */
+const orphanAfterMs = 5000;
+/** With a long backlog every order is old: the same ones are not queued again and again. */
+const againAfterMs = 30_000;
+/** By how much the clocks of nodes and of Redis may differ. */
+const clockSkewMs = 1000;
+const ordersPerJob = 500;
+
+/** Queues orders of the outbox whose job was lost. One that was not lost meets them twice, which changes nothing. */
+@Injectable()
+export class RequeueOrdersPass {
+  private readonly requeuedAt = new Map<string, number>();
+
+  constructor(
+    private readonly stock: StockStore,
+    private readonly queues: Queues,
+  ) {}
+
+  /** @returns how many orders were queued again */
+  async run(sales: readonly Surveyed[]): Promise<number> {
+    const old = sales.filter(({ inspection: { oldestAt, now } }) => isOrphan(oldestAt, now.getTime()));
+    if (old.length === 0) return 0;
+    const oldestJob = await this.queues.oldestOrdersJobAt();
+    let requeued = 0;
+    for (const { id, inspection } of old) {
+      // Whatever is older than the oldest job has none; with no job at all that is every order that is old.
+      const before = Math.min(
+        inspection.now.getTime() - orphanAfterMs,
+        (oldestJob?.getTime() ?? Infinity) - clockSkewMs,
+      );
+      if (oldestJob !== null && performance.now() - (this.requeuedAt.get(id) ?? -Infinity) < againAfterMs) continue;
+      const count = await this.requeue(id, new Date(before));
+      if (count > 0) this.requeuedAt.set(id, performance.now());
+      requeued += count;
+    }
+    return requeued;
+  }
+
+  private async requeue(saleId: string, before: Date): Promise<number> {
+    const ids = await this.stock.queuedBefore(saleId, before);
+    for (let i = 0; i < ids.length; i += ordersPerJob) {
+      await this.queues.addOrders([{ saleId, orderIds: ids.slice(i, i + ordersPerJob) }]);
+    }
+    return ids.length;
+  }
+}
+
+function isOrphan(oldestAt: Date | null, nowMs: number): boolean {
+  return oldestAt !== null && nowMs - oldestAt.getTime() > orphanAfterMs;
+}

@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { StockStore, type Inspection } from '../inventory/index.js';
+import { Database, type Statement } from '../postgres/index.js';
+
+const ledgers: Statement = {
+  name: 'sale-ledgers',
+  text: `
+    SELECT s.id, s.epoch, (SELECT count(*) FROM stock_returns r WHERE r.sale_id = s.id) AS returns,
+      json_object_agg(t.id, t.capacity - t.taken) AS "left"
+    FROM sales s JOIN ticket_types t ON t.sale_id = s.id GROUP BY s.id`,
+};
+
+/** How many sales are asked for at once, so that Redis always has room for others in between. */
+const chunkSize = 100;
+
+interface Ledger {
+  readonly id: string;
+  readonly epoch: number;
+  /** returns that Redis may not have yet */
+  readonly returns: number;
+  /** capacity − taken by ticket type */
+  readonly left: Readonly<Record<string, number>>;
+}
+
+/** A sale as Postgres and Redis had it a moment apart. */
+export interface Surveyed extends Ledger {
+  readonly inspection: Inspection;
+  /** by ticket type: what does not add up, or has not yet, since the two were not read at one instant */
+  readonly difference: ReadonlyMap<string, number>;
+}
+
+/** One look at all sales, for the passes that follow. */
+@Injectable()
+export class Survey {
+  constructor(
+    private readonly database: Database,
+    private readonly stock: StockStore,
+  ) {}
+
+  async take(): Promise<Surveyed[]> {
+    const sales = await this.database.rows<Ledger>(ledgers);
+    const surveyed: Surveyed[] = [];
+    for (let i = 0; i < sales.length; i += chunkSize) {
+      surveyed.push(...(await Promise.all(sales.slice(i, i + chunkSize).map((sale) => this.survey(sale)))));
+    }
+    return surveyed;
+  }
+
+  private async survey(sale: Ledger): Promise<Surveyed> {
+    const inspection = await this.stock.inspect(sale.id);
+    const difference = new Map<string, number>();
+    for (const [id, left] of Object.entries(sale.left)) {
+      const inRedis = (inspection.available.get(id) ?? 0) + (inspection.queued.get(id) ?? 0);
+      if (left !== inRedis) difference.set(id, left - inRedis);
+    }
+    return { ...sale, inspection, difference };
+  }
+}

@@ -1,0 +1,4 @@
+export * from './change-feed.js';
+export * from './keys.js';
+export * from './redis-server.js';
+export type { Script } from './script.js';

@@ -1,0 +1,40 @@
+/** The keys of one sale. `sale` is its hash; the others are described in docs/protocol.md. */
+export type SaleKey =
+  'sale' | 'stock' | 'buyers' | 'queued' | 'queued-at' | 'queued-by' | 'queued-sum' | 'idem' | 'returned';
+
+export const saleKeys: readonly SaleKey[] = [
+  'sale',
+  'stock',
+  'buyers',
+  'queued',
+  'queued-at',
+  'queued-by',
+  'queued-sum',
+  'idem',
+  'returned',
+];
+
+/** Every key of a sale carries its id as hash tag: one sale is one Cluster slot, and one script sees it whole. */
+export function saleKey(saleId: string, key: SaleKey): string {
+  return `sluice:{${saleId}}:${key}`;
+}
+
+/** Where a reload prepares the next content of a key; `token` is that of its fence. */
+export function stagedKey(saleId: string, token: string, key: SaleKey): string {
+  return `sluice:{${saleId}}:staged:${token}:${key}`;
+}
+
+/**
+ * The field of `stock`, `buyers`, `queued`, `queued-by` and `idem` that holds the sale's epoch, so that a lost key is not mistaken
+ * for an empty one. It is the empty string, which no buyer, order or ticket type can be called.
+ */
+export const stampField = '';
+
+/** Channel of order changes, published by `settle`: `saleId orderId:status orderId:status …` */
+export const orderChannel = 'sluice:orders';
+
+/** Channel of sale changes: the id of a sale that changed. */
+export const saleChannel = 'sluice:sales';
+
+/** Prefix of BullMQ's keys: a hash tag, so that one queue is one Cluster slot. */
+export const queuePrefix = '{sluice}';

@@ -1,0 +1,117 @@
+import { Cluster, Redis } from 'ioredis';
+import { asUnavailable } from './errors.js';
+import { runScript, type Script } from './script.js';
+
+/** How long a command may take before its caller is told `unavailable`. */
+const commandTimeoutMs = 2000;
+
+/**
+ * The connection to Redis that everything but BullMQ shares, commands of one event-loop turn in one pipeline.
+ *
+ * Nothing is queued while the connection is down and nothing is sent twice: a script that was cut off may have run, so
+ * its caller hears `unavailable` at once and decides (an order's buyer retries with the same idempotency key).
+ */
+export class RedisServer {
+  readonly client: Redis | Cluster;
+
+  constructor(
+    private readonly urls: readonly string[],
+    private readonly onError: (error: Error) => void,
+  ) {
+    this.client = connect(urls, {
+      commandTimeout: commandTimeoutMs,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      enableAutoPipelining: true,
+      lazyConnect: true,
+    });
+    this.client.on('error', onError);
+  }
+
+  /** Starts connecting; whoever asks before it is done hears `unavailable`. Never rejects: it goes on trying. */
+  async open(): Promise<void> {
+    await this.client.connect().catch(this.onError);
+  }
+
+  /** Runs a script on one sale. @throws DomainError `unavailable`; the script may still have run */
+  run<Outcome>(
+    script: Script<Outcome>,
+    saleId: string,
+    args: readonly (string | number)[],
+    extraKeys: readonly string[] = [],
+  ): Promise<Outcome> {
+    return runScript(this.client, script, saleId, args, extraKeys);
+  }
+
+  /** Runs plain commands. @throws DomainError `unavailable` */
+  async call<T>(commands: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+    try {
+      return await commands(this.client);
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  /** A connection of its own for a subscriber; it resubscribes by itself after a cut. */
+  subscriber(): Redis | Cluster {
+    const client = connect(this.urls, { maxRetriesPerRequest: null });
+    client.on('error', this.onError);
+    return client;
+  }
+
+  /** A connection for BullMQ: `producer` fails at once while Redis is away, `worker` waits for as long as it takes. */
+  forQueue(use: 'producer' | 'worker'): Redis | Cluster {
+    const client = connect(
+      this.urls,
+      use === 'worker' ? { maxRetriesPerRequest: null } : { maxRetriesPerRequest: 0, commandTimeout: commandTimeoutMs },
+    );
+    client.on('error', this.onError);
+    return client;
+  }
+
+  async ping(): Promise<void> {
+    await this.call((client) => client.ping());
+  }
+
+  close(): void {
+    this.client.disconnect();
+  }
+}
+
+interface Behaviour {
+  /** null: commands wait for the connection; 0: they fail at once without it, and when it is cut */
+  readonly maxRetriesPerRequest: null | 0;
+  readonly commandTimeout?: number;
+  readonly autoResendUnfulfilledCommands?: false;
+  readonly enableAutoPipelining?: true;
+  /** it connects when told to, else at once */
+  readonly lazyConnect?: true;
+}
+
+/** One Redis, or a Redis Cluster where there are several URLs. Reconnects for ever, at the most a second apart. */
+function connect(urls: readonly string[], behaviour: Behaviour): Redis | Cluster {
+  const { enableAutoPipelining = false, lazyConnect = false, ...options } = behaviour;
+  const [first, ...others] = urls;
+  if (first === undefined) throw new Error('no Redis URL');
+  const retryStrategy = (times: number): number => Math.min(times * 50, 1000);
+  const enableOfflineQueue = behaviour.maxRetriesPerRequest === null;
+  const common = { enableAutoPipelining, enableOfflineQueue, lazyConnect };
+  const connection = {
+    ...options,
+    connectTimeout: 2000,
+    // we still talk to a server that has been demoted; the next connection finds the new primary
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  };
+  if (others.length === 0) return new Redis(first, { ...common, ...connection, retryStrategy });
+  const { username, password, protocol } = new URL(first);
+  return new Cluster([...urls], {
+    ...common,
+    clusterRetryStrategy: retryStrategy,
+    redisOptions: {
+      ...connection,
+      ...(protocol === 'rediss:' ? { tls: {} } : {}),
+      ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+      ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    },
+  });
+}

@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { isId, notFound, type Sale } from '../domain/index.js';
+import { ChangeFeed, RedisServer, saleChannel } from '../redis/index.js';
+import { SaleRepository } from './sale.repository.js';
+
+/** A change elsewhere is seen after this long even where its message was lost. */
+const ttlMs = 1000;
+const maxSales = 1000;
+
+/**
+ * This node's own copy of sales, misses included: one loader a sale at a time, the others wait for it. It may be a second
+ * old, and older while Postgres is down: enough to know prices and fields, which no longer change once a sale has been
+ * open; what may change is decided in Redis by `reserve`.
+ */
+@Injectable()
+export class SaleSnapshots {
+  private changes = 0;
+  private readonly cache = new LRUCache<string, { readonly sale: Sale | null }>({
+    max: maxSales,
+    ttl: ttlMs,
+    allowStaleOnFetchRejection: true,
+    ignoreFetchAbort: true,
+    fetchMethod: (id) => this.load(id),
+  });
+
+  constructor(
+    private readonly sales: SaleRepository,
+    private readonly redis: RedisServer,
+    feed: ChangeFeed,
+  ) {
+    feed.on(saleChannel, (id) => {
+      this.forget(id);
+    });
+    feed.onGap(() => {
+      this.changes += 1;
+      this.cache.clear();
+    });
+  }
+
+  /** A sale that buyers may see. @throws DomainError `not_found` (also for a draft), `unavailable` */
+  async get(id: string): Promise<Sale> {
+    if (!isId(id)) throw notFound('sale');
+    const found = await this.cache.fetch(id);
+    if (!found?.sale || found.sale.status === 'draft') throw notFound('sale');
+    return found.sale;
+  }
+
+  /** Makes this node see a change at once, and tells the others; they see it within a second in any case. */
+  async changed(id: string): Promise<void> {
+    this.forget(id);
+    await this.redis.call((client) => client.publish(saleChannel, id)).catch(() => undefined);
+  }
+
+  private forget(id: string): void {
+    this.changes += 1;
+    this.cache.delete(id);
+  }
+
+  /** Loads again where something changed meanwhile: what was read may be from before the change. */
+  private async load(id: string): Promise<{ sale: Sale | null }> {
+    for (;;) {
+      const before = this.changes;
+      const sale = await this.sales.find(id);
+      if (before === this.changes) return { sale };
+    }
+  }
+}

@@ -1,0 +1,244 @@
+import { Injectable } from '@nestjs/common';
+import type { BuyerField, PaymentMode, Sale, SaleStatus } from '../domain/index.js';
+import { AdminQueries, Database, type Queryable, type Statement } from '../postgres/index.js';
+
+const find: Statement = {
+  name: 'find-sale',
+  text: `
+    SELECT s.id, s.name, s.status, s.opens_at AS "opensAt", s.closes_at AS "closesAt", s.hold_seconds AS "holdSeconds",
+      s.max_per_buyer AS "maxPerBuyer", s.payment, s.currency, s.buyer_fields AS "buyerFields", s.epoch,
+      s.created_at AS "createdAt", s.updated_at AS "updatedAt",
+      (SELECT json_agg(json_build_object('id', t.id, 'name', t.name, 'priceMinor', t.price_minor, 'capacity', t.capacity,
+          'taken', t.taken, 'maxPerOrder', t.max_per_order) ORDER BY t.position)
+        FROM ticket_types t WHERE t.sale_id = s.id) AS "ticketTypes"
+    FROM sales s WHERE s.id = $1`,
+};
+
+const insertSale: Statement = {
+  name: 'insert-sale',
+  text: `
+    INSERT INTO sales (id, name, opens_at, closes_at, hold_seconds, max_per_buyer, payment, currency, buyer_fields,
+      creation_key, creation_hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (creation_key) DO NOTHING RETURNING id`,
+};
+
+const insertTicketTypes: Statement = {
+  name: 'insert-ticket-types',
+  text: `
+    INSERT INTO ticket_types (sale_id, id, position, name, price_minor, capacity, max_per_order)
+    SELECT $1, * FROM unnest($2::uuid[], $3::int[], $4::text[], $5::int[], $6::int[], $7::int[])`,
+};
+
+const deleteTicketTypes: Statement = {
+  name: 'delete-ticket-types',
+  text: 'DELETE FROM ticket_types WHERE sale_id = $1',
+};
+
+const updateSale: Statement = {
+  name: 'update-sale',
+  text: `
+    UPDATE sales SET name = $2, status = $3, opens_at = $4, closes_at = $5, hold_seconds = $6, max_per_buyer = $7,
+      payment = $8, currency = $9, buyer_fields = $10, epoch = $11, updated_at = clock_timestamp()
+    WHERE id = $1`,
+};
+
+const updateCapacities: Statement = {
+  name: 'update-capacities',
+  text: `
+    UPDATE ticket_types t SET capacity = c.capacity
+    FROM unnest($2::uuid[], $3::int[]) AS c (id, capacity) WHERE t.sale_id = $1 AND t.id = c.id`,
+};
+
+const deleteSale: Statement = { name: 'delete-sale', text: 'DELETE FROM sales WHERE id = $1' };
+
+const findCreation: Statement = {
+  name: 'find-creation',
+  text: 'SELECT id, creation_hash AS hash FROM sales WHERE creation_key = $1',
+};
+
+/** Ids of the sales that Redis must know. */
+const findLive: Statement = { name: 'find-live-sales', text: 'SELECT id FROM sales ORDER BY id' };
+
+const findOver: Statement = {
+  name: 'find-sales-over',
+  text: `SELECT id FROM sales WHERE status IN ('open', 'paused') AND closes_at <= $1 ORDER BY closes_at`,
+};
+
+const heldTickets: Statement = {
+  name: 'held-tickets',
+  text: `
+    SELECT i.ticket_type_id AS "ticketTypeId", sum(i.quantity) AS held
+    FROM orders o JOIN order_items i ON i.order_id = o.id
+    WHERE o.sale_id = $1 AND o.status = 'reserved' GROUP BY i.ticket_type_id`,
+};
+
+/** Both ways to read a sale, Prisma and `pg`, give this shape. */
+interface SaleRow {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly opensAt: Date;
+  readonly closesAt: Date;
+  readonly holdSeconds: number;
+  readonly maxPerBuyer: number;
+  readonly payment: string;
+  readonly currency: string;
+  readonly buyerFields: unknown;
+  readonly epoch: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly ticketTypes:
+    | readonly {
+        readonly id: string;
+        readonly name: string;
+        readonly priceMinor: number;
+        readonly capacity: number;
+        readonly taken: number;
+        readonly maxPerOrder: number;
+      }[]
+    | null;
+}
+
+/** What makes the creation of a sale repeatable: hashes of the admin's idempotency key and of the body. */
+export interface Creation {
+  readonly key: string;
+  readonly hash: string;
+}
+
+/** Sales in Postgres. */
+@Injectable()
+export class SaleRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly admin: AdminQueries,
+  ) {}
+
+  async find(id: string, queryable: Queryable = this.database): Promise<Sale | null> {
+    const [row] = await queryable.rows<SaleRow>(find, [id]);
+    return row === undefined ? null : toSale(row);
+  }
+
+  /** Newest first, those older than `before` (an id); one more than `limit`, so that the caller sees whether there are more. */
+  async list(statuses: readonly SaleStatus[], before: string | null, limit: number): Promise<Sale[]> {
+    const rows = await this.admin.read((client) =>
+      client.sale.findMany({
+        where: { status: { in: [...statuses] }, ...(before === null ? {} : { id: { lt: before } }) },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+        include: { ticketTypes: { orderBy: { position: 'asc' } } },
+      }),
+    );
+    return rows.map(toSale);
+  }
+
+  async liveIds(): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(findLive)).map(({ id }) => id);
+  }
+
+  /** Sales that are still open or paused though their time was over at that moment. */
+  async overIds(now: Date): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(findOver, [now])).map(({ id }) => id);
+  }
+
+  /** Tickets of `reserved` orders by ticket type. */
+  async held(saleId: string, queryable: Queryable = this.database): Promise<Map<string, number>> {
+    const rows = await queryable.rows<{ ticketTypeId: string; held: number }>(heldTickets, [saleId]);
+    return new Map(rows.map((row) => [row.ticketTypeId, row.held]));
+  }
+
+  /** False: a sale with this creation key is there already. */
+  async insert(tx: Queryable, sale: Sale, creation: Creation | null): Promise<boolean> {
+    const inserted = await tx.rows(insertSale, [
+      sale.id,
+      sale.name,
+      sale.opensAt,
+      sale.closesAt,
+      sale.holdSeconds,
+      sale.maxPerBuyer,
+      sale.payment,
+      currencyOf(sale),
+      JSON.stringify(sale.buyerFields),
+      creation?.key ?? null,
+      creation?.hash ?? null,
+    ]);
+    if (inserted.length === 0) return false;
+    await this.insertTicketTypes(tx, sale);
+    return true;
+  }
+
+  async findCreation(key: string): Promise<{ id: string; hash: string } | null> {
+    const [row] = await this.database.rows<{ id: string; hash: string }>(findCreation, [key]);
+    return row ?? null;
+  }
+
+  /** Writes every field of the sale but its ticket types. */
+  async update(tx: Queryable, sale: Sale): Promise<void> {
+    await tx.rows(updateSale, [
+      sale.id,
+      sale.name,
+      sale.status,
+      sale.opensAt,
+      sale.closesAt,
+      sale.holdSeconds,
+      sale.maxPerBuyer,
+      sale.payment,
+      currencyOf(sale),
+      JSON.stringify(sale.buyerFields),
+      sale.epoch,
+    ]);
+  }
+
+  async updateCapacities(tx: Queryable, sale: Sale): Promise<void> {
+    const ids = sale.ticketTypes.map(({ id }) => id);
+    const capacities = sale.ticketTypes.map(({ capacity }) => capacity);
+    await tx.rows(updateCapacities, [sale.id, ids, capacities]);
+  }
+
+  /** Only for a draft: nobody has an order in it. */
+  async replaceTicketTypes(tx: Queryable, sale: Sale): Promise<void> {
+    await tx.rows(deleteTicketTypes, [sale.id]);
+    await this.insertTicketTypes(tx, sale);
+  }
+
+  async delete(tx: Queryable, saleId: string): Promise<void> {
+    await tx.rows(deleteSale, [saleId]);
+  }
+
+  private async insertTicketTypes(tx: Queryable, sale: Sale): Promise<void> {
+    const types = sale.ticketTypes;
+    await tx.rows(insertTicketTypes, [
+      sale.id,
+      types.map(({ id }) => id),
+      types.map((_, position) => position),
+      types.map(({ name }) => name),
+      types.map(({ priceMinor }) => priceMinor),
+      types.map(({ capacity }) => capacity),
+      types.map(({ maxPerOrder }) => maxPerOrder),
+    ]);
+  }
+}
+
+function currencyOf(sale: Sale): string {
+  const [first] = sale.ticketTypes;
+  if (first === undefined) throw new Error(`sale ${sale.id} has no ticket type`);
+  return first.currency;
+}
+
+function toSale(row: SaleRow): Sale {
+  const { currency, ticketTypes, ...sale } = row;
+  return {
+    ...sale,
+    status: row.status as SaleStatus,
+    payment: row.payment as PaymentMode,
+    buyerFields: row.buyerFields as BuyerField[],
+    ticketTypes: (ticketTypes ?? []).map(({ id, name, priceMinor, capacity, taken, maxPerOrder }) => ({
+      id,
+      name,
+      priceMinor,
+      currency,
+      capacity,
+      taken,
+      maxPerOrder,
+    })),
+  };
+}

@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import type { OrderStatus, Sale } from '../domain/index.js';
+import { StockStore, type Inspection } from '../inventory/index.js';
+import type { Queryable, Statement } from '../postgres/index.js';
+
+const undelivered: Statement = {
+  name: 'undelivered-returns',
+  text: `
+    SELECT r.id::text AS id, r.epoch, i.ticket_type_id AS "ticketTypeId", i.quantity
+    FROM stock_returns r JOIN order_items i ON i.order_id = r.order_id WHERE r.sale_id = $1`,
+};
+
+const statuses: Statement = {
+  name: 'order-statuses',
+  text: 'SELECT id, status FROM orders WHERE id = ANY($1::uuid[])',
+};
+
+/** Where every ticket of one type is. */
+export interface StockFigures {
+  readonly ticketTypeId: string;
+  readonly capacity: number;
+  readonly available: number;
+  /** in the outbox and not in Postgres */
+  readonly queued: number;
+  readonly taken: number;
+  /** given back by Postgres, or refused by it, and not in Redis yet */
+  readonly returning: number;
+  /** capacity − available − queued − taken − returning: anything but 0 is stock that was lost or made up */
+  readonly drift: number;
+}
+
+export interface StockReading {
+  readonly figures: readonly StockFigures[];
+  /** Redis has the sale, at Postgres's epoch, all keys of it, and nothing drifts */
+  readonly well: boolean;
+  /** Redis has the sale, at Postgres's epoch, and all keys of it */
+  readonly sound: boolean;
+  readonly inspection: Inspection;
+}
+
+/**
+ * Reads a sale's stock in both stores. Under the gate (shared is enough) the reading is exact: nobody writes orders or
+ * gives tickets back meanwhile, and everything in Redis is read at one instant.
+ */
+@Injectable()
+export class StockReader {
+  constructor(private readonly stock: StockStore) {}
+
+  async read(tx: Queryable, sale: Sale): Promise<StockReading> {
+    const returns = await tx.rows<{ id: string; epoch: number; ticketTypeId: string; quantity: number }>(undelivered, [
+      sale.id,
+    ]);
+    const written = new Map<string, OrderStatus>();
+    for await (const ids of this.stock.outboxIds(sale.id)) {
+      for (const [id, status] of await this.written(tx, ids)) written.set(id, status);
+    }
+    const returnIds = [...new Set(returns.map(({ id }) => id))];
+    const writtenIds = [...written.keys()];
+    const inspection = await this.stock.inspect(sale.id, returnIds, writtenIds);
+
+    const returning = new Tally();
+    const given = new Set(returnIds.filter((_, index) => inspection.returned[index] === true));
+    for (const row of returns) {
+      if (row.epoch === sale.epoch && !given.has(row.id)) returning.add(row.ticketTypeId, row.quantity);
+    }
+    const settling = new Tally();
+    for (const entry of inspection.entries) {
+      for (const { ticketTypeId, quantity } of entry?.items ?? []) {
+        settling.add(ticketTypeId, quantity);
+        if (entry !== null && written.get(entry.id) === 'rejected') returning.add(ticketTypeId, quantity);
+      }
+    }
+
+    const figures = sale.ticketTypes.map(({ id, capacity, taken }): StockFigures => {
+      const available = inspection.available.get(id) ?? 0;
+      const queued = (inspection.queued.get(id) ?? 0) - settling.of(id);
+      const drift = capacity - available - queued - taken - returning.of(id);
+      return { ticketTypeId: id, capacity, available, queued, taken, returning: returning.of(id), drift };
+    });
+    const sound = inspection.sound && inspection.epoch === sale.epoch;
+    return { figures, sound, well: sound && figures.every(({ drift }) => drift === 0), inspection };
+  }
+
+  /** Those of the orders that Postgres has, with their status. */
+  async written(tx: Queryable, orderIds: readonly string[]): Promise<Map<string, OrderStatus>> {
+    const rows = await tx.rows<{ id: string; status: OrderStatus }>(statuses, [orderIds]);
+    return new Map(rows.map(({ id, status }) => [id, status]));
+  }
+}
+
+/** Sums by ticket type. */
+export class Tally {
+  private readonly sums = new Map<string, number>();
+
+  add(id: string, quantity: number): void {
+    this.sums.set(id, this.of(id) + quantity);
+  }
+
+  of(id: string): number {
+    return this.sums.get(id) ?? 0;
+  }
+}

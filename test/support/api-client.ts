@@ -1,0 +1,141 @@
+import { createSigner } from 'fast-jwt';
+import { Agent, request } from 'undici';
+import type { OpenApiContract } from './openapi-contract.js';
+
+export const adminKey = 'test-admin-key-of-thirty-two-chars';
+export const operatorKey = 'test-operator-key-of-thirty-two-ch';
+export const viewerKey = 'test-viewer-key-of-thirty-two-char';
+export const jwtSecret = 'test-secret-of-thirty-two-bytes-or-more';
+
+const sign = createSigner({ key: jwtSecret, algorithm: 'HS256', expiresIn: 3_600_000 });
+
+/** The header of a buyer. */
+export function buyer(id: string): Headers {
+  return { authorization: `Bearer ${sign({ sub: id })}` };
+}
+
+export const admin: Headers = { authorization: `Bearer ${adminKey}` };
+
+type Headers = Readonly<Record<string, string>>;
+
+/**
+ * Any body that the API gives, as one flat shape: the OpenAPI document has been checked before a test looks, so a field that
+ * the documented answer has is there, and one that it has not is undefined.
+ */
+export interface Body {
+  readonly id: string;
+  readonly saleId: string;
+  readonly buyerId: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly name: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly instance: string;
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+  readonly ticketTypeIds: readonly string[];
+  readonly left: number;
+  readonly items: readonly {
+    readonly ticketTypeId: string;
+    readonly quantity: number;
+    readonly unitPriceMinor: number;
+  }[];
+  readonly ticketTypes: readonly {
+    readonly id: string;
+    readonly ticketTypeId: string;
+    readonly name: string;
+    readonly capacity: number;
+    readonly available: number;
+    readonly held: number;
+    readonly queued: number;
+    readonly reserved: number;
+    readonly confirmed: number;
+    readonly drift: number;
+  }[];
+  readonly buyerFields: readonly object[];
+  readonly answers: Readonly<Record<string, unknown>>;
+  readonly totalMinor: number;
+  readonly currency: string;
+  readonly holdExpiresAt: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly soldOut: boolean;
+  readonly serverTime: string;
+  readonly consistent: boolean;
+  readonly maxPerBuyer: number;
+  readonly data: readonly (Body & { readonly actor: string; readonly action: string })[];
+  readonly nextCursor: string | null;
+  readonly checks: Readonly<Record<string, { readonly status: string }>>;
+  readonly expired: number;
+  readonly requeued: number;
+  readonly returned: number;
+  readonly closed: number;
+  readonly reloaded: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Body;
+}
+
+export interface RequestOptions {
+  readonly headers?: Headers;
+  /** sent as JSON */
+  readonly json?: unknown;
+  /** sent as it is */
+  readonly raw?: string | Buffer;
+}
+
+/** Talks to one API node, and holds every answer against the OpenAPI document. */
+export class ApiClient {
+  private readonly agent = new Agent({ connections: 256, pipelining: 1, headersTimeout: 60_000 });
+
+  constructor(
+    readonly url: string,
+    private readonly contract: OpenApiContract,
+  ) {}
+
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
+    const { headers = {}, json, raw } = options;
+    const body = json === undefined ? raw : JSON.stringify(json);
+    const response = await request(this.url + path, {
+      method: method as 'GET',
+      dispatcher: this.agent,
+      headers: { ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.body.text();
+    const contentType = String(response.headers['content-type'] ?? '');
+    const answer = {
+      status: response.statusCode,
+      headers: response.headers,
+      // an answer without a body has none of the fields
+      body: (text === '' ? {} : JSON.parse(text)) as Body,
+    };
+    if (method !== 'HEAD') {
+      this.contract.check(method, path.replace(/\?.*$/, ''), {
+        status: answer.status,
+        contentType,
+        body: text === '' ? undefined : answer.body,
+      });
+    }
+    return answer;
+  }
+
+  get(path: string, headers: Headers = {}): Promise<Answer> {
+    return this.request('GET', path, { headers });
+  }
+
+  post(path: string, headers: Headers = {}, json?: unknown): Promise<Answer> {
+    return this.request('POST', path, { headers, ...(json === undefined ? {} : { json }) });
+  }
+
+  patch(path: string, json: unknown, headers: Headers = admin): Promise<Answer> {
+    return this.request('PATCH', path, { headers, json });
+  }
+
+  close(): Promise<void> {
+    return this.agent.destroy();
+  }
+}

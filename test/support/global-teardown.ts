@@ -1,0 +1,1 @@
+export { stopSharedPostgres } from './global-setup.js';

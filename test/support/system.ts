@@ -1,0 +1,92 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { createApp } from '../../src/bootstrap.js';
+import { readConfig } from '../../src/config/index.js';
+import { openApiDocument } from '../../src/http/index.js';
+import { createLogger } from '../../src/observability/index.js';
+import { adminKey, ApiClient, jwtSecret, operatorKey, viewerKey } from './api-client.js';
+import { OpenApiContract } from './openapi-contract.js';
+import { startTestServers, type TestServers } from './servers.js';
+
+export interface SystemOptions {
+  /** how many processes' worth of each role; each has its own connections, as if it were one */
+  readonly apis?: number;
+  readonly workers?: number;
+  readonly reconcilers?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Sluice as in production, on servers of its own, every node in this process. */
+export interface System {
+  readonly servers: TestServers;
+  readonly apis: readonly ApiClient[];
+  readonly api: ApiClient;
+  readonly nodes: readonly NestFastifyApplication[];
+  /** connections of the test alone, to look behind */
+  readonly sql: pg.Pool;
+  readonly redis: Redis;
+  /** Starts one more node with these roles. */
+  startNode(roles: string): Promise<NestFastifyApplication>;
+  /** Warnings and errors that the nodes logged. */
+  readonly log: readonly string[];
+  stop(): Promise<void>;
+}
+
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const { apis: apiCount = 1, workers = 1, reconcilers = 1, env = {} } = options;
+  const servers = await startTestServers();
+  const log: string[] = [];
+  const logger = createLogger('warn', { write: (line) => void log.push(line) });
+  const nodes: NestFastifyApplication[] = [];
+
+  const startNode = async (roles: string): Promise<NestFastifyApplication> => {
+    const config = readConfig({
+      PORT: '0',
+      ROLES: roles,
+      DATABASE_URL: servers.databaseUrl,
+      REDIS_URL: servers.redisUrl,
+      ADMIN_API_KEYS: `tester:${adminKey},helper:operator:${operatorKey},reader:viewer:${viewerKey}`,
+      BUYER_JWT_SECRET: jwtSecret,
+      ...env,
+    });
+    const node = await createApp(config, logger);
+    await node.listen(config.port, config.host);
+    nodes.push(node);
+    return node;
+  };
+
+  const apis: ApiClient[] = [];
+  for (let i = 0; i < apiCount; i++) {
+    const node = await startNode('api');
+    const { port } = node.getHttpServer().address() as AddressInfo;
+    const document = openApiDocument(node) as unknown as ConstructorParameters<typeof OpenApiContract>[0];
+    apis.push(new ApiClient(`http://127.0.0.1:${port}`, new OpenApiContract(document)));
+  }
+  for (let i = 0; i < workers; i++) await startNode('worker');
+  for (let i = 0; i < reconcilers; i++) await startNode('reconciler');
+
+  const [api] = apis;
+  if (api === undefined) throw new Error('a system needs an API node');
+  const sql = new pg.Pool({ connectionString: servers.databaseUrl, max: 4 });
+  const redis = new Redis(servers.redisUrl);
+  return {
+    servers,
+    apis,
+    api,
+    nodes,
+    sql,
+    redis,
+    startNode,
+    log,
+    async stop() {
+      for (const client of apis) await client.close();
+      await Promise.all(nodes.map((node) => node.close()));
+      await sql.end();
+      redis.disconnect();
+      await servers.stop();
+    },
+  };
+}
