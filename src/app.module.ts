@@ -9,11 +9,11 @@ import {
 } from '@nestjs/common';
 import { Config } from './config/index.js';
 import { HealthChecks, ObservabilityModule, type Logger } from './observability/index.js';
-import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule } from './orders/index.js';
+import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, PersistOrders } from './orders/index.js';
 import { AdminQueries, Database } from './postgres/index.js';
 import { Queues } from './queue/index.js';
 import { Reconciler, ReconciliationApiModule, ReconciliationModule } from './reconciliation/index.js';
-import { ChangeFeed, RedisServer } from './redis/index.js';
+import { ChangeFeed, Durability, RedisServer } from './redis/index.js';
 import { SalesApiModule } from './sales/index.js';
 
 /** Jobs that one worker has in hand at once; those of one sale become few transactions. */
@@ -36,6 +36,7 @@ class ServersModule {
       { provide: Database, useValue: database },
       { provide: AdminQueries, useValue: new AdminQueries(database) },
       { provide: RedisServer, useValue: redis },
+      { provide: Durability, useValue: new Durability(redis, config.redisDurability) },
       { provide: ChangeFeed, useValue: new ChangeFeed(redis) },
       { provide: Queues, useValue: new Queues(redis, warn('queue')) },
     ];
@@ -51,10 +52,11 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
     private readonly redis: RedisServer,
     private readonly feed: ChangeFeed,
     private readonly queues: Queues,
+    durability: Durability,
     health: HealthChecks,
   ) {
-    health.add({ name: 'redis', check: () => redis.ping() });
-    health.add({ name: 'postgres', check: () => database.ping() });
+    health.add({ name: 'redis', check: () => durability.warnings() });
+    health.add({ name: 'postgres', check: () => database.ping().then(() => []) });
   }
 
   async onModuleInit(): Promise<void> {
@@ -95,10 +97,13 @@ class WorkerRole implements OnApplicationBootstrap {
   constructor(
     private readonly queues: Queues,
     private readonly batches: OrderBatches,
+    private readonly persist: PersistOrders,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds }) => this.batches.write(saleId, orderIds));
+    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds, rejectAs }) =>
+      rejectAs === undefined ? this.batches.write(saleId, orderIds) : this.persist.reject(saleId, orderIds, rejectAs),
+    );
   }
 }
 

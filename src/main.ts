@@ -3,6 +3,7 @@ import { createApp } from './bootstrap.js';
 import { ConfigError, readConfig, type Config } from './config/index.js';
 import { createLogger } from './observability/index.js';
 import { migrate } from './postgres/index.js';
+import { Durability } from './redis/index.js';
 
 /** SIGTERM gives what is in hand this long. */
 const shutdownDeadlineMs = 10_000;
@@ -14,6 +15,11 @@ async function run(config: Config): Promise<void> {
 
   const app = await createApp(config, logger);
   await app.listen(config.port, config.host);
+  for (const warning of await app
+    .get(Durability)
+    .warnings()
+    .catch(() => []))
+    logger.warn(`redis: ${warning}`);
   logger.info(`${[...config.roles].join(', ')} on ${await app.getUrl()}`);
 
   let stopping = false;

@@ -20,6 +20,10 @@ export interface AdminKey {
 export type BuyerTokenSource =
   { readonly kind: 'secret'; readonly secret: string } | { readonly kind: 'jwks'; readonly url: string };
 
+/** What a purchase waits for before its 202: what the server's settings give, its disk, or so many replicas. */
+export type DurabilityMode =
+  { readonly kind: 'server' } | { readonly kind: 'aof' } | { readonly kind: 'replica'; readonly replicas: number };
+
 /** All that the process was told by its environment, validated and frozen: `readConfig` makes it. */
 export class Config {
   readonly port: number;
@@ -28,6 +32,7 @@ export class Config {
   readonly databaseUrl: string;
   /** one: a single server; several: the first nodes to ask of a Redis Cluster */
   readonly redisUrls: readonly string[];
+  readonly redisDurability: DurabilityMode;
   readonly adminKeys: readonly AdminKey[];
   readonly buyerTokens: BuyerTokenSource;
   /** the `aud` that a buyer's token must name; undefined: not checked */
@@ -44,6 +49,7 @@ export class Config {
     this.roles = new Set(listed(valid.ROLES) as Role[]);
     this.databaseUrl = valid.DATABASE_URL ?? '';
     this.redisUrls = Object.freeze(listed(valid.REDIS_URL ?? ''));
+    this.redisDurability = Object.freeze(durability(valid.REDIS_DURABILITY));
     this.adminKeys = Object.freeze(listed(valid.ADMIN_API_KEYS ?? '').map(adminKey));
     this.buyerTokens = Object.freeze(buyerTokens(valid));
     this.buyerAudience = valid.BUYER_JWT_AUDIENCE;
@@ -85,6 +91,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
 function contradictions(environment: Environment): string[] {
   const { BUYER_JWT_SECRET: secret, BUYER_JWKS_URL: jwks, ADMIN_API_KEYS: keys } = environment;
   const found: string[] = [];
+  if (environment.REDIS_DURABILITY !== 'server' && listed(environment.REDIS_URL ?? '').length > 1) {
+    // WAIT speaks of one connection to one server; a Cluster's client has many
+    found.push('REDIS_DURABILITY must be server with a Redis Cluster');
+  }
   if (secret === undefined && jwks === undefined) found.push('BUYER_JWT_SECRET or BUYER_JWKS_URL is required');
   if (secret !== undefined && jwks !== undefined)
     found.push('BUYER_JWT_SECRET and BUYER_JWKS_URL must not both be set');
@@ -93,6 +103,12 @@ function contradictions(environment: Environment): string[] {
     if (new Set(digests).size < digests.length) found.push('ADMIN_API_KEYS must not give one key twice');
   }
   return found;
+}
+
+function durability(text: string): DurabilityMode {
+  const [kind, replicas] = text.split(':');
+  if (kind === 'replica') return { kind, replicas: Number(replicas) };
+  return { kind: kind === 'aof' ? kind : 'server' };
 }
 
 function buyerTokens(environment: Environment): BuyerTokenSource {

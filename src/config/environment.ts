@@ -74,6 +74,9 @@ export class Environment {
   )
   REDIS_URL?: string;
 
+  @Is('server, aof, or replica:N with N from 1 to 9', (text) => /^(server|aof|replica:[1-9])$/.test(text))
+  REDIS_DURABILITY = 'server';
+
   @Is(
     'one or more of name:key, name:role:key and name:role:sha256:HEX, separated by commas; ' +
       'a key has 24 characters or more and no colon, a role is admin, operator or viewer',

@@ -100,8 +100,13 @@ class JwksTokenVerifier implements TokenVerifier {
 
 function subjectOf(claims: unknown): string {
   const { sub } = claims as { sub?: unknown };
-  if (typeof sub !== 'string' || sub.length === 0 || sub.length > maxSubjectLength || !isStorableText(sub)) {
+  if (typeof sub !== 'string' || sub.length === 0 || isTooLong(sub) || !isStorableText(sub)) {
     throw refuse('unauthenticated');
   }
   return sub;
+}
+
+/** Counts code points, as everywhere. */
+function isTooLong(subject: string): boolean {
+  return subject.length > maxSubjectLength && Array.from(subject).length > maxSubjectLength;
 }

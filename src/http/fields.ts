@@ -187,7 +187,10 @@ export function FreeObject(options: FieldOptions = {}): PropertyDecorator {
   });
 }
 
-/** A text in a query with a form of its own; `fromText` gives undefined for a text that is none. */
+/**
+ * A text in a query with a form of its own; `fromText` gives undefined for a text that is none. One with U+0000 is none:
+ * PostgreSQL would not take it.
+ */
 export function QueryText(
   options: FieldOptions & { readonly expected: string; readonly fromText: (text: string) => unknown },
 ): PropertyDecorator {
@@ -197,7 +200,7 @@ export function QueryText(
     // a symbol is nothing that a client can send
     accepts: (value) => value !== notOne,
     schema: { type: 'string' },
-    fromText: (text) => fromText(text) ?? notOne,
+    fromText: (text) => (isStorableText(text) ? fromText(text) : undefined) ?? notOne,
   });
 }
 

@@ -4,12 +4,13 @@ import { invalidField } from '../domain/index.js';
 
 /**
  * The request's `Idempotency-Key`; undefined where it has none.
+ * @param header a list: it came several times
  * @throws DomainError validation_failed unless it is 1 to 255 printable ASCII characters
  */
 export function readIdempotencyKey(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   if (typeof header === 'string' && /^[\x20-\x7e]{1,255}$/.test(header)) return header;
-  throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
+  throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters, once');
 }
 
 /**

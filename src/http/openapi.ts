@@ -14,13 +14,32 @@ export function Problems(...codes: readonly ErrorCode[]): MethodDecorator {
     const added = codes.filter((code) => !known.includes(code));
     Reflect.defineMetadata(problemsKey, [...known, ...added], handler);
     for (const code of added) {
-      ApiResponse({
-        status: problemKinds[code].status,
-        description: `\`${code}\``,
-        content: { [problemMediaType]: { schema: { $ref: '#/components/schemas/Problem' } } },
-      })(target, method, descriptor);
+      ApiResponse({ status: problemKinds[code].status, ...problemAnswer(code) })(target, method, descriptor);
     }
   };
+}
+
+function problemAnswer(code: ErrorCode): {
+  description: string;
+  content: Record<string, { schema: { $ref: string } }>;
+} {
+  return {
+    description: `\`${code}\``,
+    content: { [problemMediaType]: { schema: { $ref: '#/components/schemas/Problem' } } },
+  };
+}
+
+/** A body may come where none is wanted, so every route can refuse one: `routes.ts` does. GET reads none. */
+function documentBodies({ paths }: OpenAPIObject): void {
+  for (const [path, item] of Object.entries(paths)) {
+    if (!path.startsWith('/v1/')) continue;
+    for (const method of ['get', 'post', 'put', 'patch', 'delete'] as const) {
+      const responses = item[method]?.responses;
+      if (responses === undefined) continue;
+      responses['413'] ??= problemAnswer('payload_too_large');
+      if (method !== 'get') responses['415'] ??= problemAnswer('unsupported_media_type');
+    }
+  }
 }
 
 const problemSchema = {
@@ -68,6 +87,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, description, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
   });
+  documentBodies(document);
   document.components = {
     ...document.components,
     schemas: { ...document.components?.schemas, Problem: problemSchema },

@@ -94,8 +94,7 @@ function inputCheck(url: string, { controller, method }: RouteDeclaration['handl
     try {
       request.query = readQuery(request.query as Record<string, unknown>);
       request.body = readBody(request.body);
-      if (input.idempotencyKey === true)
-        request.idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
+      if (input.idempotencyKey === true) request.idempotencyKey = idempotencyKeyOf(request);
       readParams(request.params as Record<string, string>);
     } catch (error) {
       done(error as Error);
@@ -103,6 +102,13 @@ function inputCheck(url: string, { controller, method }: RouteDeclaration['handl
     }
     done();
   };
+}
+
+/** Node joins the values of a header that came several times into one, which would look like a key: they are counted first. */
+function idempotencyKeyOf({ headers, raw }: FastifyRequest): string | undefined {
+  if (headers['idempotency-key'] === undefined) return undefined;
+  const sent = raw.headersDistinct['idempotency-key'];
+  return readIdempotencyKey(sent?.length === 1 ? sent[0] : sent);
 }
 
 /**

@@ -4,7 +4,8 @@ import { luaWithSoundness, unexpected } from './lua.js';
 export type ReserveOutcome =
   | { readonly kind: 'reserved'; readonly takenAtMs: number }
   | { readonly kind: 'replayed'; readonly orderId: string }
-  | { readonly kind: 'key-reused' | 'recovering' | 'draft' | 'closed' | 'paused' }
+  | { readonly kind: 'recovering' }
+  | { readonly kind: 'key-reused' | 'draft' | 'closed' | 'paused' }
   | { readonly kind: 'not-open'; readonly opensInMs: number }
   | { readonly kind: 'sold-out'; readonly ticketTypeIds: readonly string[] }
   | { readonly kind: 'limit'; readonly left: number };

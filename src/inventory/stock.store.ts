@@ -31,7 +31,7 @@ export interface LoadedSale {
 }
 
 /** How many fields go into one command: about a millisecond of Redis's time. */
-const chunkSize = 1000;
+const chunkSize = 500;
 /** What a reload prepared and did not use disappears after this long. */
 const stagedTtlMs = 120_000;
 
@@ -168,7 +168,7 @@ export class StockStore {
   async entries(saleId: string, orderIds: readonly string[]): Promise<OutboxEntry[]> {
     if (orderIds.length === 0) return [];
     const found = await this.redis.call((client) => client.hmget(saleKey(saleId, 'queued'), ...orderIds));
-    return found.filter((entry) => entry !== null).map(parseEntry);
+    return found.flatMap((text) => (text === null ? [] : (tryParse(text) ?? [])));
   }
 
   /** A buyer's orders in the outbox. */
@@ -177,8 +177,11 @@ export class StockStore {
     return this.entries(saleId, ids?.match(/.{36}/g) ?? []);
   }
 
-  /** The whole outbox, in no order, in parts that never hold Redis up; an order that comes or goes meanwhile may be missed. */
-  async *outbox(saleId: string): AsyncGenerator<OutboxEntry[]> {
+  /**
+   * The whole outbox, in no order, in parts that never hold Redis up; an order that comes or goes meanwhile may be missed.
+   * `broken`: ids of entries that nobody can read, which only a damaged Redis has.
+   */
+  async *outbox(saleId: string): AsyncGenerator<{ entries: OutboxEntry[]; broken: string[] }> {
     let cursor = '0';
     const seen = new Set<string>();
     do {
@@ -186,14 +189,17 @@ export class StockStore {
         client.hscan(saleKey(saleId, 'queued'), cursor, 'COUNT', chunkSize),
       );
       cursor = next;
-      const part: OutboxEntry[] = [];
+      const entries: OutboxEntry[] = [];
+      const broken: string[] = [];
       for (let i = 0; i + 1 < flat.length; i += 2) {
-        const [id, entry] = [flat[i], flat[i + 1]];
-        if (id === undefined || entry === undefined || id === stampField || seen.has(id)) continue;
+        const [id, text] = [flat[i], flat[i + 1]];
+        if (id === undefined || text === undefined || id === stampField || seen.has(id)) continue;
         seen.add(id);
-        part.push(parseEntry(entry));
+        const entry = tryParse(text);
+        if (entry === null) broken.push(id);
+        else entries.push(entry);
       }
-      if (part.length > 0) yield part;
+      if (entries.length + broken.length > 0) yield { entries, broken };
     } while (cursor !== '0');
   }
 
@@ -227,6 +233,14 @@ export class StockStore {
   /** Forgets a sale that was never open. */
   async remove(saleId: string): Promise<void> {
     await this.redis.call((client) => client.unlink(...saleKeys.map((key: SaleKey) => saleKey(saleId, key))));
+  }
+}
+
+function tryParse(text: string): OutboxEntry | null {
+  try {
+    return parseEntry(text);
+  } catch {
+    return null;
   }
 }
 

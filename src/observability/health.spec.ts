@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { HealthChecks } from './index.js';
 
-const up = { name: 'redis', check: () => Promise.resolve() };
+const up = { name: 'redis', check: () => Promise.resolve([]) };
 
 test('when every server answers, then the report is ok', async () => {
   const health = new HealthChecks();

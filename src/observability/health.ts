@@ -6,13 +6,22 @@ const deadlineMs = 1000;
 export interface HealthCheck {
   /** what the report calls it, such as `redis` */
   readonly name: string;
-  /** Resolves when the server answers; rejects, or does not settle, when it does not. */
-  check(): Promise<void>;
+  /**
+   * Resolves when the server answers, with what an operator should know of its settings; rejects, or does not settle, when
+   * it does not answer.
+   */
+  check(): Promise<readonly string[]>;
 }
 
 interface HealthReport {
   readonly status: 'ok' | 'unavailable';
-  readonly checks: Readonly<Record<string, { readonly status: 'up' | 'down' }>>;
+  readonly checks: Readonly<Record<string, CheckReport>>;
+}
+
+interface CheckReport {
+  readonly status: 'up' | 'down';
+  /** settings that weaken what Sluice promises */
+  readonly warnings?: readonly string[];
 }
 
 /** The servers behind this process. A platform module adds its own when it starts. */
@@ -26,23 +35,23 @@ export class HealthChecks {
 
   /** Asks all of them at once; one that has not answered within a second is down. Never rejects, never says why. */
   async report(): Promise<HealthReport> {
-    const results = await Promise.all(
-      this.checks.map(async (check) => [check.name, { status: (await isUp(check)) ? 'up' : 'down' }] as const),
-    );
+    const results = await Promise.all(this.checks.map(async (check) => [check.name, await reportOf(check)] as const));
     const allUp = results.every(([, { status }]) => status === 'up');
     return { status: allUp ? 'ok' : 'unavailable', checks: Object.fromEntries(results) };
   }
 }
 
-async function isUp(check: HealthCheck): Promise<boolean> {
+async function reportOf(check: HealthCheck): Promise<CheckReport> {
   let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, deadlineMs, false);
+  const deadline = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs, null);
   });
   try {
-    return await Promise.race([check.check().then(() => true), deadline]);
+    const warnings = await Promise.race([check.check(), deadline]);
+    if (warnings === null) return { status: 'down' };
+    return warnings.length === 0 ? { status: 'up' } : { status: 'up', warnings };
   } catch {
-    return false;
+    return { status: 'down' };
   } finally {
     clearTimeout(timer);
   }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { RejectReason } from '../domain/index.js';
 import { Queues, type OrdersJob } from '../queue/index.js';
 
 /** Orders in one job: what a worker writes in one transaction at the most. */
@@ -20,6 +21,11 @@ export class OrderIntake {
     if (ids === undefined) this.pending.set(saleId, [orderId]);
     else ids.push(orderId);
     this.sending ??= this.send();
+  }
+
+  /** Has the worker end an order that must not be had, instead of writing it. */
+  reject(saleId: string, orderId: string, reason: RejectReason): void {
+    this.queues.addOrders([{ saleId, orderIds: [orderId], rejectAs: reason }]).catch(() => undefined);
   }
 
   /** Resolves once nothing is under way: a node that stops waits for it. */

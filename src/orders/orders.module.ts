@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { SalesModule } from '../sales/index.js';
 import { AdminOrdersController } from './admin-orders.controller.js';
 import { ClaimOrder } from './claim-order.js';
+import { DeadLetterRepository } from './dead-letter.repository.js';
+import { DeadLettersController } from './dead-letters.controller.js';
 import { EndHolds } from './end-holds.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
@@ -11,20 +13,21 @@ import { OrderRepository } from './order.repository.js';
 import { OrdersController } from './orders.controller.js';
 import { PersistOrders } from './persist-orders.js';
 import { PurchaseTickets } from './purchase-tickets.js';
+import { ResolveDeadLetter } from './resolve-dead-letter.js';
 import { ReturnStock } from './return-stock.js';
 
 /** Orders without their HTTP routes: what workers and the reconciler need of them. */
 @Module({
   imports: [SalesModule],
-  providers: [OrderRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock],
-  exports: [OrderRepository, OrderBatches, EndHolds, ReturnStock, SalesModule],
+  providers: [OrderRepository, DeadLetterRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock],
+  exports: [OrderRepository, DeadLetterRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock, SalesModule],
 })
 export class OrdersModule {}
 
 @Module({
   imports: [OrdersModule],
-  controllers: [OrdersController, AdminOrdersController],
-  providers: [OrderChanges, OrderReader, OrderIntake, PurchaseTickets, ClaimOrder],
+  controllers: [OrdersController, AdminOrdersController, DeadLettersController],
+  providers: [OrderChanges, OrderReader, OrderIntake, PurchaseTickets, ClaimOrder, ResolveDeadLetter],
   exports: [OrderIntake],
 })
 export class OrdersApiModule {}

@@ -25,7 +25,10 @@ const write: Statement = {
       SELECT o.id, s.id, o.buyer_id, 'reserved', o.total_minor, o.currency, o.answers, o.idempotency, o.body_hash,
         clock.now + s.hold_seconds * interval '1 second', o.created_at, clock.now
       FROM ${incoming} CROSS JOIN (SELECT clock_timestamp() AS now) clock JOIN sales s ON s.id = $1
+      WHERE NOT EXISTS (SELECT FROM dead_letters d WHERE d.id = o.id AND d.discarded)
       ON CONFLICT DO NOTHING RETURNING id
+    ), revived AS (
+      DELETE FROM dead_letters d USING fresh WHERE d.id = fresh.id
     ), items AS (
       INSERT INTO order_items (order_id, ticket_type_id, position, quantity, unit_price_minor)
       SELECT i.* FROM ${incomingItems} JOIN fresh ON fresh.id = i.order_id
@@ -64,6 +67,8 @@ const reject: Statement = {
       SELECT o.id, $1, o.buyer_id, 'rejected', $16, o.total_minor, o.currency, o.answers, o.idempotency, o.body_hash,
         o.created_at, clock_timestamp()
       FROM ${incoming} ON CONFLICT (id) DO NOTHING RETURNING id
+    ), buried AS (
+      DELETE FROM dead_letters d USING fresh WHERE d.id = fresh.id
     )
     INSERT INTO order_items (order_id, ticket_type_id, position, quantity, unit_price_minor)
     SELECT i.* FROM ${incomingItems} JOIN fresh ON fresh.id = i.order_id`,
@@ -71,7 +76,16 @@ const reject: Statement = {
 
 const statuses: Statement = {
   name: 'written-orders',
-  text: 'SELECT id, status FROM orders WHERE id = ANY($1::uuid[])',
+  text: `
+    SELECT id, status FROM orders WHERE id = ANY($1::uuid[])
+    UNION ALL SELECT id, 'discarded' FROM dead_letters WHERE id = ANY($1::uuid[]) AND discarded`,
+};
+
+const countFailure: Statement = {
+  name: 'count-failure',
+  text: `
+    INSERT INTO dead_letters AS d (id, sale_id, payload, error, attempts) VALUES ($1, $2, $3, $4, 1)
+    ON CONFLICT (id) DO UPDATE SET attempts = d.attempts + 1, error = excluded.error RETURNING attempts`,
 };
 
 const savepoint: Statement = { name: 'savepoint', text: 'SAVEPOINT batch' };
@@ -82,11 +96,14 @@ interface Written {
   readonly status: OrderStatus;
 }
 
-/** An order that Postgres refuses by itself, whatever else is in its batch. */
-interface Unwritable {
+/** A dead letter that an admin gave up. */
+interface Discarded {
   readonly id: string;
-  readonly error: unknown;
+  readonly status: 'discarded';
 }
+
+/** How often an order's transaction must fail alone until the order is a dead letter. */
+export const attemptsUntilDead = 5;
 
 /**
  * Writes orders of the outbox to Postgres and ends their time in the outbox. The same orders may come any number of times,
@@ -101,20 +118,42 @@ export class PersistOrders {
 
   /**
    * @throws DomainError `unavailable` when a server is down (nothing or all of it happened), and what Postgres said of an
-   *   order that it cannot take; the others are then written
+   *   order that it will not take: the others are then written, and the order is a dead letter once it failed five times
    */
   async execute(saleId: string, orderIds: readonly string[]): Promise<void> {
-    const { written, unwritable } = await this.database.transaction(async (tx) => {
+    const failures: unknown[] = [];
+    await this.persist(saleId, orderIds, (tx, entries) =>
+      this.write(tx, saleId, entries, (error) => {
+        failures.push(error);
+      }),
+    );
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Ends orders that nobody shall have. One that was written before stays as it is. @throws DomainError `unavailable` */
+  async reject(saleId: string, orderIds: readonly string[], reason: RejectReason): Promise<void> {
+    await this.persist(saleId, orderIds, async (tx, entries) => {
+      const rows = await tx.rows<Written | Discarded>(statuses, [entries.map(({ id }) => id)]);
+      const known = rows.filter((order) => order.status !== 'discarded');
+      const others = entries.filter((entry) => !known.some(({ id }) => id === entry.id));
+      return known.concat(await this.writeRejected(tx, saleId, others, reason));
+    });
+  }
+
+  private async persist(
+    saleId: string,
+    orderIds: readonly string[],
+    write: (tx: Queryable, entries: readonly OutboxEntry[]) => Promise<Written[]>,
+  ): Promise<void> {
+    const written = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       // Only now: a reload that came first has counted these orders as in the outbox, one that comes later waits for us.
       const entries = await this.stock.entries(saleId, orderIds);
       entries.sort((a, b) => a.takenAt.getTime() - b.takenAt.getTime());
-      const unwritable: Unwritable[] = [];
-      return { written: await this.write(tx, saleId, entries, unwritable), unwritable };
+      return write(tx, entries);
     });
     // Dies before this line? The job comes again, finds its orders written, and settles them.
     if (written.length > 0) await this.stock.settle(saleId, written);
-    if (unwritable[0] !== undefined) throw unwritable[0].error;
   }
 
   /** The batch at once where it fits; else its halves, first come first served, down to the order that does not. */
@@ -122,7 +161,7 @@ export class PersistOrders {
     tx: Queryable,
     saleId: string,
     entries: readonly OutboxEntry[],
-    unwritable: Unwritable[],
+    onRefused: (error: unknown) => void,
   ): Promise<Written[]> {
     const [first] = entries;
     if (first === undefined) return [];
@@ -133,14 +172,15 @@ export class PersistOrders {
     await tx.rows(rollback);
     if (entries.length > 1) {
       const middle = Math.ceil(entries.length / 2);
-      const written = await this.write(tx, saleId, entries.slice(0, middle), unwritable);
-      return written.concat(await this.write(tx, saleId, entries.slice(middle), unwritable));
+      const written = await this.write(tx, saleId, entries.slice(0, middle), onRefused);
+      return written.concat(await this.write(tx, saleId, entries.slice(middle), onRefused));
     }
     if (outcome.kind === 'refused') {
-      unwritable.push({ id: first.id, error: outcome.error });
+      const attempts = await countRefusal(tx, saleId, first, outcome.error);
+      if (attempts < attemptsUntilDead) onRefused(outcome.error);
       return [];
     }
-    return this.reject(tx, saleId, entries, outcome.kind);
+    return this.writeRejected(tx, saleId, entries, outcome.kind);
   }
 
   private async tryWrite(
@@ -178,22 +218,54 @@ export class PersistOrders {
     const written: Written[] = [...fresh].map((id) => ({ id, status: 'reserved' }));
     const others = entries.filter(({ id }) => !fresh.has(id));
     if (others.length === 0) return written;
-    const known = await tx.rows<Written>(statuses, [others.map(({ id }) => id)]);
-    const knownIds = new Set(known.map(({ id }) => id));
-    const duplicates = others.filter(({ id }) => !knownIds.has(id));
-    return written.concat(known, await this.reject(tx, saleId, duplicates, 'duplicate'));
+    const known = await tx.rows<Written | Discarded>(statuses, [others.map(({ id }) => id)]);
+    const byId = new Map(known.map(({ id, status }) => [id, status]));
+    return written.concat(
+      known.filter((order) => order.status !== 'discarded'),
+      await this.writeRejected(
+        tx,
+        saleId,
+        others.filter(({ id }) => !byId.has(id)),
+        'duplicate',
+      ),
+      await this.writeRejected(
+        tx,
+        saleId,
+        others.filter(({ id }) => byId.get(id) === 'discarded'),
+        'discarded',
+      ),
+    );
   }
 
-  private async reject(
+  private async writeRejected(
     tx: Queryable,
     saleId: string,
     entries: readonly OutboxEntry[],
     reason: RejectReason,
   ): Promise<Written[]> {
-    if (entries.length === 0) return [];
-    await tx.rows(reject, [saleId, ...orderColumns(entries), ...itemColumns(entries), reason]);
-    return entries.map(({ id }) => ({ id, status: 'rejected' }));
+    const written: Written[] = [];
+    for (const entry of entries) {
+      await tx.rows(savepoint);
+      try {
+        await tx.rows(reject, [saleId, ...orderColumns([entry]), ...itemColumns([entry]), reason]);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        // what made it unwritable goes: the order itself must end
+        const bare = { ...entry, items: [], answers: {} };
+        await tx.rows(rollback);
+        await tx.rows(reject, [saleId, ...orderColumns([bare]), ...itemColumns([bare]), reason]);
+      }
+      written.push({ id: entry.id, status: 'rejected' });
+    }
+    return written;
   }
+}
+
+/** Counts that an order failed alone. @returns how often it did */
+async function countRefusal(tx: Queryable, saleId: string, entry: OutboxEntry, error: unknown): Promise<number> {
+  const message = error instanceof Error ? error.message : String(error);
+  const [row] = await tx.rows<{ attempts: number }>(countFailure, [entry.id, saleId, JSON.stringify(entry), message]);
+  return row?.attempts ?? 0;
 }
 
 /** $2 to $10 of the statements above. */

@@ -6,13 +6,15 @@ import {
   invalidField,
   notFound,
   recovering,
+  unavailable,
   type Answers,
   type Order,
   type OrderItem,
   type Sale,
 } from '../domain/index.js';
 import { StockStore, type QueuedOrder, type ReserveOutcome } from '../inventory/index.js';
-import { SaleSnapshots } from '../sales/index.js';
+import { Durability } from '../redis/index.js';
+import { MendSales, SaleSnapshots } from '../sales/index.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
 
@@ -42,6 +44,8 @@ export class PurchaseTickets {
     private readonly stock: StockStore,
     private readonly intake: OrderIntake,
     private readonly orders: OrderReader,
+    private readonly durability: Durability,
+    private readonly mender: MendSales,
   ) {}
 
   async execute(request: PurchaseRequest): Promise<PurchaseAnswer> {
@@ -50,12 +54,19 @@ export class PurchaseTickets {
     const outcome = await this.stock.reserve(sale.id, order);
     switch (outcome.kind) {
       case 'reserved': {
+        if (!(await this.durability.passed())) {
+          this.intake.reject(sale.id, order.id, 'not_durable'); // lost? then it is written, and its hold runs out
+          throw unavailable(new Error('the order was not made durable in time'));
+        }
         this.intake.enqueue(sale.id, order.id); // dies before this line? the requeue pass finds it
         const entry = { ...order, takenAt: new Date(outcome.takenAtMs), maxPerBuyer: sale.maxPerBuyer };
         return { order: queuedOrder(sale.id, entry), replayed: false };
       }
       case 'replayed':
         return { order: await this.orders.find(sale.id, outcome.orderId), replayed: true };
+      case 'recovering':
+        this.mender.notice(sale.id);
+        throw recovering();
       default:
         throw refusal(outcome);
     }
@@ -92,12 +103,10 @@ function pricedItems(sale: Sale, request: PurchaseRequest): OrderItem[] {
   });
 }
 
-function refusal(outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'replayed' }>): DomainError {
+function refusal(outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'replayed' | 'recovering' }>): DomainError {
   switch (outcome.kind) {
     case 'key-reused':
       return new DomainError('idempotency_key_reused', 'This Idempotency-Key was used with another body.');
-    case 'recovering':
-      return recovering();
     case 'draft':
       return notFound('sale');
     case 'closed':

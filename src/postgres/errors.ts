@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import pg from 'pg';
 import { DomainError, unavailable } from '../domain/index.js';
 
@@ -35,7 +36,7 @@ export function asUnavailable(error: unknown): unknown {
 
 /** `pg` gives its own connection errors no type; these are its texts, and those of the system below it carry a code. */
 function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!types.isNativeError(error)) return false;
   const code = (error as NodeJS.ErrnoException).code;
   if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) return true;
   return /connection|timeout|terminated|not queryable|Cannot use a pool/i.test(error.message);

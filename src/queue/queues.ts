@@ -1,11 +1,14 @@
 import { Queue, Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
+import type { RejectReason } from '../domain/index.js';
 import { queuePrefix, type RedisServer } from '../redis/index.js';
 
 /** Orders to write: pointers into a sale's outbox. A lost one loses nothing, a doubled one does nothing. */
 export interface OrdersJob {
   readonly saleId: string;
   readonly orderIds: readonly string[];
+  /** the orders shall end rejected for this reason; without it they shall be written */
+  readonly rejectAs?: RejectReason;
 }
 
 const ordersQueue = 'orders';

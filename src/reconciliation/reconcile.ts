@@ -30,6 +30,9 @@ export interface Reconciliation {
  */
 @Injectable()
 export class Reconcile {
+  /** The last `now` of this process. The next waits for it, not in Postgres: its connection is one that the passes need. */
+  private last: Promise<unknown> = Promise.resolve();
+
   constructor(
     private readonly database: Database,
     private readonly survey: Survey,
@@ -42,10 +45,14 @@ export class Reconcile {
 
   /** Waits for one that runs, then runs one. @throws DomainError `unavailable`; what had been done stays done */
   now(): Promise<Reconciliation> {
-    return this.database.transaction(async (tx) => {
-      await tx.rows(waitForTurn);
-      return this.whileHolding(tx);
-    });
+    const turn = this.last.then(() =>
+      this.database.transaction(async (tx) => {
+        await tx.rows(waitForTurn);
+        return this.whileHolding(tx);
+      }),
+    );
+    this.last = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Runs one unless one runs. Null: one did. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { StockStore } from '../inventory/index.js';
+import { DeadLetterRepository } from '../orders/index.js';
 import { Queues } from '../queue/index.js';
 import type { Surveyed } from './survey.js';
 
@@ -11,7 +12,7 @@ const againAfterMs = 30_000;
 const clockSkewMs = 1000;
 const ordersPerJob = 500;
 
-/** Queues orders of the outbox whose job was lost. One that was not lost meets them twice, which changes nothing. */
+/** Queues orders of the outbox whose job was lost, but no dead letters. One that was not lost meets them twice, which changes nothing. */
 @Injectable()
 export class RequeueOrdersPass {
   private readonly requeuedAt = new Map<string, number>();
@@ -19,6 +20,7 @@ export class RequeueOrdersPass {
   constructor(
     private readonly stock: StockStore,
     private readonly queues: Queues,
+    private readonly deadLetters: DeadLetterRepository,
   ) {}
 
   /** @returns how many orders were queued again */
@@ -42,7 +44,8 @@ export class RequeueOrdersPass {
   }
 
   private async requeue(saleId: string, before: Date): Promise<number> {
-    const ids = await this.stock.queuedBefore(saleId, before);
+    const dead = await this.deadLetters.deadOf(saleId);
+    const ids = (await this.stock.queuedBefore(saleId, before)).filter((id) => !dead.has(id));
     for (let i = 0; i < ids.length; i += ordersPerJob) {
       await this.queues.addOrders([{ saleId, orderIds: ids.slice(i, i + ordersPerJob) }]);
     }

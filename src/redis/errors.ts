@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ReplyError } from 'ioredis';
 import { DomainError, unavailable } from '../domain/index.js';
 
@@ -8,7 +9,7 @@ const passing =
 /** Turns an error of ioredis into `unavailable`, unless it says that the command itself was wrong. */
 export function asUnavailable(error: unknown): unknown {
   if (error instanceof DomainError) return error;
-  if (!(error instanceof ReplyError)) return error instanceof Error && isBug(error) ? error : unavailable(error);
+  if (!(error instanceof ReplyError)) return types.isNativeError(error) && isBug(error) ? error : unavailable(error);
   return passing.test((error as Error).message) ? unavailable(error) : error;
 }
 

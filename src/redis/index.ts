@@ -1,4 +1,5 @@
 export * from './change-feed.js';
+export { Durability } from './durability.js';
 export * from './keys.js';
 export * from './redis-server.js';
 export type { Script } from './script.js';

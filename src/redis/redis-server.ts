@@ -69,6 +69,12 @@ export class RedisServer {
     return client;
   }
 
+  /** Asks every server that may hold a sale. @throws DomainError `unavailable` */
+  async eachServer<T>(ask: (server: Redis) => Promise<T>): Promise<T[]> {
+    const servers = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
+    return this.call(() => Promise.all(servers.map(ask)));
+  }
+
   async ping(): Promise<void> {
     await this.call((client) => client.ping());
   }

@@ -192,13 +192,13 @@ export class ReloadSale {
   /** The orders of the outbox that Postgres does not have; those that it has leave the outbox. */
   private async waitingOrders(tx: Queryable, saleId: string, token: string): Promise<OutboxEntry[]> {
     const waiting: OutboxEntry[] = [];
-    for await (const part of this.stock.outbox(saleId)) {
+    for await (const { entries, broken } of this.stock.outbox(saleId)) {
       const written = await this.reader.written(
         tx,
-        part.map(({ id }) => id),
+        entries.map(({ id }) => id),
       );
-      if (!(await this.stock.drop(saleId, token, [...written.keys()]))) throw recovering();
-      waiting.push(...part.filter(({ id }) => !written.has(id)));
+      if (!(await this.stock.drop(saleId, token, [...written.keys(), ...broken]))) throw recovering();
+      waiting.push(...entries.filter(({ id }) => !written.has(id)));
     }
     return waiting;
   }

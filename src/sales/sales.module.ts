@@ -4,6 +4,7 @@ import { AdminSalesController } from './admin-sales.controller.js';
 import { AuditController } from './audit.controller.js';
 import { AuditLog } from './audit-log.js';
 import { CreateSale } from './create-sale.js';
+import { MendSales } from './mend-sales.js';
 import { ReloadSale } from './reload-sale.js';
 import { SaleFiguresReader } from './sale-figures.js';
 import { SaleQueries } from './sale-queries.js';
@@ -22,10 +23,11 @@ import { StockReader } from './stock-reader.js';
     StockReader,
     AuditLog,
     ReloadSale,
+    MendSales,
     CreateSale,
     SaleQueries,
   ],
-  exports: [SaleRepository, SaleSnapshots, SaleQueries, AuditLog, ReloadSale, CreateSale, InventoryModule],
+  exports: [SaleRepository, SaleSnapshots, SaleQueries, AuditLog, ReloadSale, MendSales, CreateSale, InventoryModule],
 })
 export class SalesModule {}
 

@@ -113,6 +113,7 @@ CREATE TABLE "dead_letters" (
   "payload" TEXT NOT NULL,
   "error" TEXT NOT NULL,
   "attempts" INTEGER NOT NULL,
+  "discarded" BOOLEAN NOT NULL DEFAULT false,
   "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   CONSTRAINT "dead_letters_pkey" PRIMARY KEY ("id"),
   CONSTRAINT "dead_letters_sale_id_fkey" FOREIGN KEY ("sale_id") REFERENCES "sales" ("id") ON DELETE CASCADE ON UPDATE CASCADE
@@ -136,7 +137,7 @@ COMMENT ON TABLE "orders" IS 'Every purchase that a worker has written; before t
 COMMENT ON TABLE "order_items" IS 'How many of which ticket type an order has, at the price of that moment';
 COMMENT ON TABLE "buyer_totals" IS 'Tickets of each buyer''s reserved and confirmed orders in a sale, for the limit';
 COMMENT ON TABLE "stock_returns" IS 'Stock that Postgres gave back and Redis may not have yet: the outbox in the other direction';
-COMMENT ON TABLE "dead_letters" IS 'Orders that cannot be written; they stay in the outbox until someone retries or discards them';
+COMMENT ON TABLE "dead_letters" IS 'Orders that Postgres refused, dead from the fifth time on; they stay in the outbox until someone retries or discards them';
 COMMENT ON TABLE "audit_log" IS 'Who changed what and when; kept when the sale is deleted';
 COMMENT ON COLUMN "sales"."epoch" IS 'Counts reloads and changes of the stock; Redis holds the same number or is reloaded';
 COMMENT ON COLUMN "stock_returns"."epoch" IS 'The sale''s epoch when the stock came back; a reload has counted the returns of earlier epochs';

@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { AdminQueries, Database, type Statement } from '../postgres/index.js';
+import { attemptsUntilDead } from './persist-orders.js';
+
+const revive: Statement = {
+  name: 'revive-dead-letter',
+  text: 'UPDATE dead_letters SET attempts = 0 WHERE id = $1 AND NOT discarded',
+};
+
+const discard: Statement = {
+  name: 'discard-dead-letter',
+  text: 'UPDATE dead_letters SET discarded = true WHERE id = $1',
+};
+
+const remove: Statement = { name: 'remove-dead-letter', text: 'DELETE FROM dead_letters WHERE id = $1' };
+
+const deadOfSale: Statement = {
+  name: 'dead-orders-of-sale',
+  text: `SELECT id FROM dead_letters WHERE sale_id = $1 AND attempts >= ${attemptsUntilDead} AND NOT discarded`,
+};
+
+export interface DeadLetter {
+  /** the order's id */
+  readonly id: string;
+  readonly saleId: string;
+  /** the outbox entry as it was, JSON */
+  readonly payload: string;
+  /** what Postgres said */
+  readonly error: string;
+  readonly attempts: number;
+  readonly createdAt: Date;
+}
+
+/** Orders that Postgres refuses; they stay in the outbox, so that stock and limits stay true. */
+@Injectable()
+export class DeadLetterRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly admin: AdminQueries,
+  ) {}
+
+  /** Newest first, those older than `before` (an id); one more than `limit`. */
+  list(before: string | null, limit: number): Promise<DeadLetter[]> {
+    return this.admin.read((client) =>
+      client.deadLetter.findMany({
+        where: {
+          attempts: { gte: attemptsUntilDead },
+          discarded: false,
+          ...(before === null ? {} : { id: { lt: before } }),
+        },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+      }),
+    );
+  }
+
+  find(id: string): Promise<DeadLetter | null> {
+    return this.admin.read((client) =>
+      client.deadLetter.findFirst({ where: { id, attempts: { gte: attemptsUntilDead }, discarded: false } }),
+    );
+  }
+
+  /** Ids of the orders of a sale that nobody shall queue again. */
+  async deadOf(saleId: string): Promise<Set<string>> {
+    return new Set((await this.database.rows<{ id: string }>(deadOfSale, [saleId])).map(({ id }) => id));
+  }
+
+  async revive(id: string): Promise<void> {
+    await this.database.rows(revive, [id]);
+  }
+
+  async discard(id: string): Promise<void> {
+    await this.database.rows(discard, [id]);
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.database.rows(remove, [id]);
+  }
+}

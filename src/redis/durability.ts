@@ -1,0 +1,88 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { DurabilityMode } from '../config/index.js';
+import type { RedisServer } from './redis-server.js';
+
+/** A wait that takes longer has failed. Shorter than the time after which a command counts as unanswered. */
+const waitMs = 1000;
+
+/**
+ * Waits until what was written is safe: one wait for all writes of an event-loop turn, on the connection that wrote them,
+ * which is what WAIT and WAITAOF speak of.
+ */
+export class Durability {
+  private next: Promise<boolean> | undefined;
+
+  constructor(
+    private readonly redis: RedisServer,
+    private readonly mode: DurabilityMode,
+  ) {}
+
+  /** Whether all that this process was told "done" of before this call is as safe as configured. Never rejects. */
+  async passed(): Promise<boolean> {
+    if (this.mode.kind === 'server') return true;
+    this.next ??= this.waitAtEndOfTurn();
+    return this.next;
+  }
+
+  /** What in Redis's settings would break the promise of a 202. Empty: nothing. @throws DomainError `unavailable` */
+  async warnings(): Promise<string[]> {
+    const perNode = await this.redis.eachServer((server) => this.warningsOf(server));
+    return [...new Set(perNode.flat())];
+  }
+
+  private async waitAtEndOfTurn(): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.next = undefined; // what is written from here on needs a wait of its own
+    try {
+      return await this.redis.call((client) => this.wait(client));
+    } catch {
+      return false;
+    }
+  }
+
+  private async wait(client: Redis | Cluster): Promise<boolean> {
+    if (this.mode.kind === 'replica') {
+      return Number(await client.call('WAIT', this.mode.replicas, waitMs)) >= this.mode.replicas;
+    }
+    const [local] = (await client.call('WAITAOF', 1, 0, waitMs)) as [number, number];
+    return local >= 1;
+  }
+
+  private async warningsOf(server: Redis): Promise<string[]> {
+    const info = await server.info();
+    const value = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
+    const warnings: string[] = [];
+    if (value('aof_enabled') !== '1') {
+      warnings.push('appendonly is off: a restart of Redis loses accepted orders that are not in Postgres yet');
+    } else if (this.mode.kind !== 'aof') {
+      const appendfsync = await settingOf(server, 'appendfsync');
+      if (appendfsync !== 'always') {
+        warnings.push(
+          `appendfsync is ${appendfsync}, not always: a crash of Redis may lose orders accepted just before`,
+        );
+      }
+    }
+    if (value('maxmemory_policy') !== 'noeviction') {
+      warnings.push('maxmemory-policy is not noeviction: Redis may drop stock and orders when its memory is full');
+    }
+    if (this.mode.kind === 'replica' && Number(value('connected_slaves')) < this.mode.replicas) {
+      warnings.push('fewer replicas are connected than REDIS_DURABILITY asks for: every purchase will be refused');
+    }
+    if (this.mode.kind === 'aof' && !knowsWaitAof(value('redis_version'))) {
+      warnings.push('this server has no WAITAOF, which REDIS_DURABILITY=aof needs: every purchase will be refused');
+    }
+    return warnings;
+  }
+}
+
+/** A managed Redis may not let us ask. */
+async function settingOf(server: Redis, name: string): Promise<string> {
+  const [, value = 'unknown'] = (await server.config('GET', name).catch(() => [])) as string[];
+  return value;
+}
+
+/** Redis 7.2; Valkey, which calls itself Redis 7.2.4 here, has it too. */
+function knowsWaitAof(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 7 || (major === 7 && minor >= 2);
+}
