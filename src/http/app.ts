@@ -17,6 +17,7 @@ export async function createHttpApp(root: Type | DynamicModule, options: HttpOpt
     bodyParser: false,
     abortOnError: false,
   });
+  adapter.controllerOf = (controller) => app.get<object>(controller, { strict: false });
   app.useGlobalFilters(adapter.problems);
   serveDocs(app);
   return app;

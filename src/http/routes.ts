@@ -1,8 +1,10 @@
+import type { Type } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 
 import { DomainError, isId } from '../domain/index.js';
 import type { RouteDeclaration } from './access.js';
 import type { Access, Authentication } from './authentication.js';
+import { directHandler } from './direct-handler.js';
 import { readIdempotencyKey } from './idempotency.js';
 import { isStorableText } from './json-body.js';
 import { dtoReader, queryReader, refuseBody } from './read-dto.js';
@@ -26,7 +28,11 @@ declare module 'fastify' {
  * controller cannot forget them. The order is the contract's (section 4): 401 and 403, 413, 415, 400, 404.
  * @throws Error, while routes are added, for a route that does not say who may call it
  */
-export function guardRoutes(instance: FastifyInstance, authentication: Authentication): void {
+export function guardRoutes(
+  instance: FastifyInstance,
+  authentication: Authentication,
+  controllerOf: (controller: Type) => object,
+): void {
   instance.decorateRequest('buyerId', '');
   instance.decorateRequest('admin', null);
   instance.decorateRequest('idempotencyKey', undefined);
@@ -38,6 +44,7 @@ export function guardRoutes(instance: FastifyInstance, authentication: Authentic
     route.bodyLimit = isAdminRoute ? adminBodyLimit : bodyLimit;
     route.onRequest = [gate(authentication, access, route.bodyLimit), ...listOf(route.onRequest)];
     route.preValidation = [inputCheck(route.url, handler), ...listOf(route.preValidation)];
+    route.handler = directHandler(handler.controller, handler.method, String(route.method), controllerOf);
   });
 }
 

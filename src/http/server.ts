@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
+import type { Type } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
@@ -29,6 +30,10 @@ export interface HttpOptions {
 /** Nest's adapter over a Fastify that answers everything, from broken HTTP to a bug, with a problem document. */
 export class HttpAdapter extends FastifyAdapter {
   readonly problems: ProblemFilter;
+  /** gives a controller's instance; set once Nest has made them */
+  controllerOf: (controller: Type) => object = () => {
+    throw new Error('the application has not been made yet');
+  };
   private closing = false;
 
   constructor({ config, logger }: HttpOptions) {
@@ -53,7 +58,7 @@ export class HttpAdapter extends FastifyAdapter {
 
     const instance = this.instance as unknown as FastifyInstance;
     acceptJsonOnly(instance);
-    guardRoutes(instance, new Authentication(config));
+    guardRoutes(instance, new Authentication(config), (controller) => this.controllerOf(controller));
     instance.setErrorHandler((error, request, reply) => {
       problems.answer(error, request, reply);
     });

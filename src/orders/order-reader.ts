@@ -1,6 +1,7 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { isId, notFound, recovering, type Order } from '../domain/index.js';
 import { StockStore, type OutboxEntry } from '../inventory/index.js';
+import { MendSales, SaleSnapshots } from '../sales/index.js';
 import { OrderChanges } from './order-changes.js';
 import { OrderRepository, type OrderFilter } from './order.repository.js';
 
@@ -13,6 +14,8 @@ export class OrderReader implements BeforeApplicationShutdown {
     private readonly stock: StockStore,
     private readonly orders: OrderRepository,
     private readonly changes: OrderChanges,
+    private readonly sales: SaleSnapshots,
+    private readonly mender: MendSales,
   ) {}
 
   /**
@@ -25,7 +28,7 @@ export class OrderReader implements BeforeApplicationShutdown {
     const { entry, trusted } = await this.stock.peek(saleId, orderId);
     if (entry !== null && trusted) return queuedOrder(saleId, entry);
     const order = await this.orders.find(saleId, orderId);
-    if (order === null) throw trusted ? notFound('order') : recovering();
+    if (order === null) throw trusted ? notFound('order') : await this.notYetKnown(saleId);
     // Settled before it is told: Redis may come back to trust with the order still in its outbox.
     if (entry !== null) await this.stock.settle(saleId, [order]);
     return order;
@@ -79,6 +82,13 @@ export class OrderReader implements BeforeApplicationShutdown {
   beforeApplicationShutdown(): void {
     this.stopping = true;
     this.changes.wakeAll();
+  }
+
+  /** Neither server has the order, but Redis may have lost it: that is no 404 yet, unless there is no such sale. */
+  private async notYetKnown(saleId: string): Promise<Error> {
+    await this.sales.get(saleId);
+    this.mender.notice(saleId);
+    return recovering();
   }
 
   private async queued(

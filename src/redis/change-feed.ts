@@ -1,3 +1,4 @@
+import type { Cluster, Redis } from 'ioredis';
 import type { RedisServer } from './redis-server.js';
 
 type Listener = (message: string) => void;
@@ -9,7 +10,7 @@ type Listener = (message: string) => void;
 export class ChangeFeed {
   private readonly listeners = new Map<string, Listener[]>();
   private readonly gapListeners: (() => void)[] = [];
-  private close_: (() => void) | undefined;
+  private subscription: Redis | Cluster | undefined;
 
   constructor(private readonly redis: RedisServer) {}
 
@@ -27,9 +28,7 @@ export class ChangeFeed {
     const channels = [...this.listeners.keys()];
     if (channels.length === 0) return;
     const client = this.redis.subscriber();
-    this.close_ = () => {
-      client.disconnect();
-    };
+    this.subscription = client;
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.listeners.get(channel) ?? []) listener(message);
     });
@@ -45,6 +44,6 @@ export class ChangeFeed {
   }
 
   close(): void {
-    this.close_?.();
+    this.subscription?.disconnect();
   }
 }

@@ -64,7 +64,8 @@ export class ReloadSale {
       const sale = await this.sales.find(saleId, tx);
       if (sale === null || (await this.reader.read(tx, sale)).well) return false;
       await this.loadWhole(tx, sale);
-      await this.audit.record(tx, { actor: systemActor, action: 'sale.reloaded', saleId });
+      // the first load is part of the sale's creation
+      if (sale.epoch > 0) await this.audit.record(tx, { actor: systemActor, action: 'sale.reloaded', saleId });
       return true;
     });
     if (mended) await this.snapshots.changed(saleId);

@@ -56,9 +56,6 @@ const findCreation: Statement = {
   text: 'SELECT id, creation_hash AS hash FROM sales WHERE creation_key = $1',
 };
 
-/** Ids of the sales that Redis must know. */
-const findLive: Statement = { name: 'find-live-sales', text: 'SELECT id FROM sales ORDER BY id' };
-
 const findOver: Statement = {
   name: 'find-sales-over',
   text: `SELECT id FROM sales WHERE status IN ('open', 'paused') AND closes_at <= $1 ORDER BY closes_at`,
@@ -129,10 +126,6 @@ export class SaleRepository {
       }),
     );
     return rows.map(toSale);
-  }
-
-  async liveIds(): Promise<string[]> {
-    return (await this.database.rows<{ id: string }>(findLive)).map(({ id }) => id);
   }
 
   /** Sales that are still open or paused though their time was over at that moment. */
