@@ -25,6 +25,8 @@ interface Limits {
 /** What `readDto` has to know of a field beside its rules. */
 export interface Field {
   readonly optional: boolean;
+  /** the rule that class-validator has for the field, to be called without it */
+  readonly accepts: (value: unknown) => boolean;
   /** the value of a field that is left out */
   readonly fallback?: unknown;
   /** the DTO of each element, for a list of objects */
@@ -53,7 +55,6 @@ export function fieldsOf(dto: Type): ReadonlyMap<string, Field> {
 interface FieldRule extends Omit<Field, 'optional'> {
   /** what the value must be, as in "must be an integer from 1 to 10" */
   readonly expected: string;
-  readonly accepts: (value: unknown) => boolean;
   readonly schema: ApiPropertyOptions;
 }
 
@@ -62,7 +63,7 @@ function field(options: FieldOptions, { expected, accepts, schema, ...rest }: Fi
   const isOptional = optional === true || 'fallback' in rest;
   return (target, key) => {
     const fields = declared.get(target) ?? new Map<string, Field>();
-    declared.set(target, fields.set(String(key), { ...rest, optional: isOptional }));
+    declared.set(target, fields.set(String(key), { ...rest, accepts, optional: isOptional }));
     ApiProperty({
       ...schema,
       required: !isOptional,
