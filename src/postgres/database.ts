@@ -16,7 +16,9 @@ export interface Queryable {
 /** Connections of one process. Workers and the reconciler need a handful; an API node waits for Redis, not for Postgres. */
 const maxConnections = 10;
 const connectTimeoutMs = 2000;
-/** How long a statement may take, on the server, and until we give its connection up. */
+/** A lone statement that takes longer has no answer: somebody waits for it. */
+const queryTimeoutMs = 4000;
+/** In a transaction a statement may also wait for the gate behind a reload. */
 const statementTimeoutMs = 10_000;
 /** A process that froze inside a transaction loses it after this, and with it the gate of its sale. */
 const idleInTransactionMs = 5000;
@@ -45,7 +47,7 @@ export class Database implements Queryable {
 
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return (await this.pool.query({ ...statement, values: [...values] })).rows as Row[];
+      return (await this.pool.query(bounded(statement, values))).rows as Row[];
     } catch (error) {
       throw asUnavailable(error);
     }
@@ -101,4 +103,10 @@ export class Database implements Queryable {
       client.release(broken);
     }
   }
+}
+
+/** `pg` takes the bound of a single query from its configuration, but its types do not say so. */
+function bounded(statement: Statement, values: readonly unknown[]): pg.QueryConfig {
+  const config = { ...statement, values: [...values], query_timeout: queryTimeoutMs };
+  return config;
 }

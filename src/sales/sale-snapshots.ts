@@ -4,14 +4,16 @@ import { isId, notFound, type Sale } from '../domain/index.js';
 import { ChangeFeed, RedisServer, saleChannel } from '../redis/index.js';
 import { SaleRepository } from './sale.repository.js';
 
-/** A change elsewhere is seen after this long even where its message was lost. */
+/** Looked up again after this long, in the background: nobody waits for Postgres. */
 const ttlMs = 1000;
+/** Too old to be told, where nobody asked for so long or Postgres is down. */
+const maxStaleMs = 60_000;
 const maxSales = 1000;
 
 /**
- * This node's own copy of sales, misses included: one loader a sale at a time, the others wait for it. It may be a second
- * old, and older while Postgres is down: enough to know prices and fields, which no longer change once a sale has been
- * open; what may change is decided in Redis by `reserve`.
+ * This node's own copy of sales, misses included: one loader a sale at a time, the others wait for it. A change is seen when
+ * its message comes; where it was lost, a second later, and up to a minute later while Postgres is down. That is enough to
+ * know prices and fields, which no longer change once a sale has been open; what may change `reserve` decides in Redis.
  */
 @Injectable()
 export class SaleSnapshots {
@@ -19,7 +21,9 @@ export class SaleSnapshots {
   private readonly cache = new LRUCache<string, { readonly sale: Sale | null }>({
     max: maxSales,
     ttl: ttlMs,
+    allowStale: true,
     allowStaleOnFetchRejection: true,
+    noDeleteOnFetchRejection: true,
     ignoreFetchAbort: true,
     fetchMethod: (id) => this.load(id),
   });
@@ -41,6 +45,7 @@ export class SaleSnapshots {
   /** A sale that buyers may see. @throws DomainError `not_found` (also for a draft), `unavailable` */
   async get(id: string): Promise<Sale> {
     if (!isId(id)) throw notFound('sale');
+    if (this.cache.getRemainingTTL(id) < -maxStaleMs) this.cache.delete(id);
     const found = await this.cache.fetch(id);
     if (!found?.sale || found.sale.status === 'draft') throw notFound('sale');
     return found.sale;
