@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { isId, notFound, type Sale } from '../domain/index.js';
+import { isId, notFound, unavailable, type Sale } from '../domain/index.js';
 import { ChangeFeed, RedisServer, saleChannel } from '../redis/index.js';
 import { SaleRepository } from './sale.repository.js';
 
@@ -47,7 +47,9 @@ export class SaleSnapshots {
     if (!isId(id)) throw notFound('sale');
     if (this.cache.getRemainingTTL(id) < -maxStaleMs) this.cache.delete(id);
     const found = await this.cache.fetch(id);
-    if (!found?.sale || found.sale.status === 'draft') throw notFound('sale');
+    // a failed load rejects only where `allowStaleOnFetchRejection` is off; with nothing stale to give it gives nothing
+    if (found === undefined) throw unavailable(new Error(`sale ${id} could not be loaded`));
+    if (!found.sale || found.sale.status === 'draft') throw notFound('sale');
     return found.sale;
   }
 

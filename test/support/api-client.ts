@@ -1,5 +1,6 @@
+import type { Readable } from 'node:stream';
 import { createSigner } from 'fast-jwt';
-import { Agent, request } from 'undici';
+import { Agent } from 'undici';
 import type { OpenApiContract } from './openapi-contract.js';
 
 export const adminKey = 'test-admin-key-of-thirty-two-chars';
@@ -16,7 +17,7 @@ export function buyer(id: string): Headers {
 
 export const admin: Headers = { authorization: `Bearer ${adminKey}` };
 
-type Headers = Readonly<Record<string, string>>;
+export type Headers = Readonly<Record<string, string>>;
 
 /**
  * Any body that the API gives, as one flat shape: the OpenAPI document has been checked before a test looks, so a field that
@@ -63,7 +64,7 @@ export interface Body {
   readonly serverTime: string;
   readonly consistent: boolean;
   readonly maxPerBuyer: number;
-  readonly data: readonly (Body & { readonly actor: string; readonly action: string })[];
+  readonly data: readonly (Body & AuditEntry)[];
   readonly nextCursor: string | null;
   readonly checks: Readonly<Record<string, { readonly status: string }>>;
   readonly expired: number;
@@ -71,6 +72,14 @@ export interface Body {
   readonly returned: number;
   readonly closed: number;
   readonly reloaded: number;
+  readonly durationMs: number;
+}
+
+interface AuditEntry {
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly details: object;
 }
 
 export interface Answer {
@@ -80,11 +89,12 @@ export interface Answer {
 }
 
 export interface RequestOptions {
-  readonly headers?: Headers;
+  /** one with several values is sent several times */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   /** sent as JSON */
   readonly json?: unknown;
   /** sent as it is */
-  readonly raw?: string | Buffer;
+  readonly raw?: string | Buffer | Readable;
 }
 
 /** Talks to one API node, and holds every answer against the OpenAPI document. */
@@ -99,9 +109,11 @@ export class ApiClient {
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
     const { headers = {}, json, raw } = options;
     const body = json === undefined ? raw : JSON.stringify(json);
-    const response = await request(this.url + path, {
-      method: method as 'GET',
-      dispatcher: this.agent,
+    // the agent itself: what stands above it would tidy up the path
+    const response = await this.agent.request({
+      origin: this.url,
+      path,
+      method,
       headers: { ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body }),
     });

@@ -1,4 +1,5 @@
-import { admin, buyer, type Answer, type ApiClient } from './api-client.js';
+import type pg from 'pg';
+import { admin, buyer, type Answer, type ApiClient, type Body } from './api-client.js';
 
 export interface SaleOptions {
   readonly name?: string;
@@ -102,6 +103,39 @@ export function expectStatus(status: number, answer: Answer): Answer {
   if (answer.status !== status)
     throw new Error(`expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body)}`);
   return answer;
+}
+
+/** Runs one reconciliation on this node. @returns what it did */
+export async function reconcile(api: ApiClient): Promise<Body> {
+  return expectStatus(200, await api.post('/v1/admin/reconciliations', admin)).body;
+}
+
+/** Where every ticket of a sale is, one entry for each ticket type. */
+export async function inventoryOf(api: ApiClient, sale: GivenSale): Promise<Body['ticketTypes']> {
+  return expectStatus(200, await api.get(`${sale.admin}/inventory`, admin)).body.ticketTypes;
+}
+
+/** Lets an order's hold run out in so many milliseconds, by Postgres's clock; now by default. */
+export async function endHold(sql: pg.Pool, orderId: string, inMs = 0): Promise<void> {
+  const text = `UPDATE orders SET hold_expires_at = clock_timestamp() + $2 * interval '1 millisecond' WHERE id = $1`;
+  await sql.query(text, [orderId, inMs]);
+}
+
+/** Reads a list from its first page to its last. @returns the pages */
+export async function everyPage(
+  api: ApiClient,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  limit: number,
+): Promise<Body['data'][]> {
+  const pages: Body['data'][] = [];
+  const query = `${path}${path.includes('?') ? '&' : '?'}limit=${limit}`;
+  for (let next: string | null = ''; next !== null;) {
+    const answer: Answer = await api.get(next === '' ? query : `${query}&cursor=${next}`, headers);
+    pages.push(expectStatus(200, answer).body.data);
+    next = answer.body.nextCursor;
+  }
+  return pages;
 }
 
 /** `n` results of a function of 0 to n−1. */

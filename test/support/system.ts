@@ -29,7 +29,9 @@ export interface System {
   readonly sql: pg.Pool;
   readonly redis: Redis;
   /** Starts one more node with these roles. */
-  startNode(roles: string): Promise<NestFastifyApplication>;
+  startNode(roles: string, env?: Readonly<Record<string, string>>): Promise<NestFastifyApplication>;
+  /** Starts one more API node, which is told something else. */
+  startApi(env?: Readonly<Record<string, string>>): Promise<ApiClient>;
   /** Warnings and errors that the nodes logged. */
   readonly log: readonly string[];
   stop(): Promise<void>;
@@ -42,7 +44,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const logger = createLogger('warn', { write: (line) => void log.push(line) });
   const nodes: NestFastifyApplication[] = [];
 
-  const startNode = async (roles: string): Promise<NestFastifyApplication> => {
+  const startNode: System['startNode'] = async (roles, others = {}) => {
     const config = readConfig({
       PORT: '0',
       ROLES: roles,
@@ -51,6 +53,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       ADMIN_API_KEYS: `tester:${adminKey},helper:operator:${operatorKey},reader:viewer:${viewerKey}`,
       BUYER_JWT_SECRET: jwtSecret,
       ...env,
+      ...others,
     });
     const node = await createApp(config, logger);
     await node.listen(config.port, config.host);
@@ -59,12 +62,15 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   };
 
   const apis: ApiClient[] = [];
-  for (let i = 0; i < apiCount; i++) {
-    const node = await startNode('api');
+  const startApi: System['startApi'] = async (others) => {
+    const node = await startNode('api', others);
     const { port } = node.getHttpServer().address() as AddressInfo;
     const document = openApiDocument(node) as unknown as ConstructorParameters<typeof OpenApiContract>[0];
-    apis.push(new ApiClient(`http://127.0.0.1:${port}`, new OpenApiContract(document)));
-  }
+    const client = new ApiClient(`http://127.0.0.1:${port}`, new OpenApiContract(document));
+    apis.push(client);
+    return client;
+  };
+  for (let i = 0; i < apiCount; i++) await startApi();
   for (let i = 0; i < workers; i++) await startNode('worker');
   for (let i = 0; i < reconcilers; i++) await startNode('reconciler');
 
@@ -72,6 +78,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   if (api === undefined) throw new Error('a system needs an API node');
   const sql = new pg.Pool({ connectionString: servers.databaseUrl, max: 4 });
   const redis = new Redis(servers.redisUrl);
+  // a test may take the servers away
+  sql.on('error', () => undefined);
+  redis.on('error', () => undefined);
   return {
     servers,
     apis,
@@ -80,6 +89,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     sql,
     redis,
     startNode,
+    startApi,
     log,
     async stop() {
       for (const client of apis) await client.close();

@@ -1,0 +1,183 @@
+import { StockStore } from '../../src/inventory/index.js';
+import { ClaimOrder } from '../../src/orders/claim-order.js';
+import { EndHolds, OrderRepository, ReturnStock } from '../../src/orders/index.js';
+import { OrderChanges } from '../../src/orders/order-changes.js';
+import { OrderReader } from '../../src/orders/order-reader.js';
+import { PersistOrders } from '../../src/orders/persist-orders.js';
+import { AdminQueries, Database } from '../../src/postgres/index.js';
+import { ChangeFeed, RedisServer } from '../../src/redis/index.js';
+import { CompareStockPass } from '../../src/reconciliation/compare-stock.pass.js';
+import { Survey } from '../../src/reconciliation/survey.js';
+import { CreateSale } from '../../src/sales/create-sale.js';
+import { AuditLog, MendSales, ReloadSale, SaleQueries, SaleRepository, SaleSnapshots } from '../../src/sales/index.js';
+import { SaleFiguresReader } from '../../src/sales/sale-figures.js';
+import { newSale, type SaleInput } from '../../src/sales/sale-edit.js';
+import { StockReader } from '../../src/sales/stock-reader.js';
+import { startTestServers, type TestServers } from './servers.js';
+import { until } from './until.js';
+import type { LoadedTestSale } from './loaded-sale.js';
+
+/** Mends only when told to: what a test has not asked for would run into what it asks for next. */
+class DeafMender extends MendSales {
+  override notice(): void {
+    // the test mends
+  }
+}
+
+/** The real classes on real servers, without HTTP and queue: what a property or a race is about. */
+export type Backend = Awaited<ReturnType<typeof connectBackend>>;
+
+/** A backend on servers of its own. */
+export async function startBackend() {
+  const servers = await startTestServers({ appendfsync: 'no' });
+  const backend = await connectBackend(servers);
+  return {
+    ...backend,
+    async stop(): Promise<void> {
+      await backend.close();
+      await servers.stop();
+    },
+  };
+}
+
+/** @param makeStock the store of the script calls, for tests in which some of them fail */
+export async function connectBackend(
+  servers: TestServers,
+  makeStock: (redis: RedisServer) => StockStore = (redis) => new StockStore(redis),
+) {
+  const ignore = (): void => undefined;
+  const redis = new RedisServer([servers.redisUrl], ignore);
+  const database = new Database(servers.databaseUrl, ignore);
+  const admin = new AdminQueries(database);
+  const feed = new ChangeFeed(redis);
+  const stock = makeStock(redis);
+  const sales = new SaleRepository(database, admin);
+  const reader = new StockReader(stock);
+  const audit = new AuditLog(admin);
+  const snapshots = new SaleSnapshots(sales, redis, feed);
+  const reload = new ReloadSale(database, sales, stock, reader, audit, snapshots);
+  const queries = new SaleQueries(database, sales, snapshots, new SaleFiguresReader(stock, sales), reader);
+  const create = new CreateSale(database, sales, reload, audit);
+  const orders = new OrderRepository(database);
+  const orderReader = new OrderReader(stock, orders, new OrderChanges(feed), snapshots, new DeafMender(reload));
+  const holds = new EndHolds(database, orders, stock, audit);
+  const returns = new ReturnStock(database, stock);
+  const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns);
+  const persist = new PersistOrders(database, stock);
+  const survey = new Survey(database, stock);
+  const compare = new CompareStockPass(new MendSales(reload));
+  await redis.open();
+  return {
+    servers,
+    redis,
+    client: redis.client,
+    database,
+    stock,
+    sales,
+    reader,
+    reload,
+    queries,
+    create,
+    orders,
+    orderReader,
+    holds,
+    returns,
+    claims,
+    persist,
+    survey,
+    compare,
+
+    /** A sale that is open and loaded, by the shortest way. */
+    async openSale({ capacities = [10], maxPerBuyer = 10 } = {}): Promise<LoadedTestSale> {
+      const draft = newSale(saleInput(capacities, maxPerBuyer));
+      await database.transaction(async (tx) => {
+        await sales.insert(tx, draft, null);
+        await sales.update(tx, { ...draft, status: 'open' });
+      });
+      await reload.mend(draft.id);
+      const { id, opensAt, closesAt } = draft;
+      const typeIds = draft.ticketTypes.map((type) => type.id);
+      const [typeId = ''] = typeIds;
+      return { id, epoch: 1, typeIds, typeId, fields: { status: 'open', opensAt, closesAt, maxPerBuyer } };
+    },
+
+    /** Runs SQL that the product has no business with. */
+    async sql<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+      return (await database.pool.query({ text, values: [...values] })).rows as Row[];
+    },
+
+    async restartRedis(): Promise<void> {
+      await servers.redis.restart();
+      await until(async () => {
+        await redis.ping();
+        return true;
+      });
+    },
+
+    async close(): Promise<void> {
+      redis.close();
+      await database.close();
+    },
+  };
+}
+
+export function saleInput(capacities: readonly number[], maxPerBuyer: number): SaleInput {
+  const hourMs = 3_600_000;
+  return {
+    name: 'Sale',
+    opensAt: new Date(Date.now() - hourMs).toISOString(),
+    closesAt: new Date(Date.now() + hourMs).toISOString(),
+    holdSeconds: 3600,
+    maxPerBuyer,
+    ticketTypes: capacities.map((capacity, i) => ({
+      name: `Type ${i}`,
+      priceMinor: 1000,
+      currency: 'EUR',
+      capacity,
+      maxPerOrder: 10,
+    })),
+  };
+}
+
+export interface OrderFact {
+  readonly id: string;
+  readonly buyerId: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly idempotency: string | null;
+  readonly bodyHash: string | null;
+  readonly tickets: number;
+}
+
+export interface PostgresFacts {
+  readonly epoch: number;
+  readonly status: string;
+  readonly maxPerBuyer: number;
+  readonly types: readonly { id: string; capacity: number; taken: number; sold: number }[];
+  readonly orders: readonly OrderFact[];
+  readonly buyers: Readonly<Record<string, number>>;
+  readonly returns: readonly { orderId: string; epoch: number }[];
+}
+
+const facts = `
+  WITH mine AS (SELECT * FROM orders WHERE sale_id = $1), items AS (
+    SELECT o.id, o.status, i.ticket_type_id, i.quantity FROM mine o JOIN order_items i ON i.order_id = o.id)
+  SELECT s.epoch, s.status, s.max_per_buyer AS "maxPerBuyer",
+    (SELECT json_agg(json_build_object('id', t.id, 'capacity', t.capacity, 'taken', t.taken, 'sold',
+        (SELECT coalesce(sum(quantity), 0) FROM items
+          WHERE ticket_type_id = t.id AND status IN ('reserved', 'confirmed'))) ORDER BY t.position)
+      FROM ticket_types t WHERE t.sale_id = s.id) AS types,
+    (SELECT coalesce(json_agg(json_build_object('id', o.id, 'buyerId', o.buyer_id, 'status', o.status, 'reason', o.reason,
+        'idempotency', o.idempotency, 'bodyHash', o.body_hash, 'tickets',
+        (SELECT coalesce(sum(quantity), 0) FROM items WHERE id = o.id)) ORDER BY o.id), '[]') FROM mine o) AS orders,
+    (SELECT coalesce(json_object_agg(buyer_id, tickets), '{}') FROM buyer_totals WHERE sale_id = s.id AND tickets > 0) AS buyers,
+    (SELECT coalesce(json_agg(json_build_object('orderId', order_id, 'epoch', epoch)), '[]')
+      FROM stock_returns WHERE sale_id = s.id) AS returns
+  FROM sales s WHERE s.id = $1`;
+
+/** All of a sale in Postgres, read at one instant. */
+export async function factsOf(backend: Backend, saleId: string): Promise<PostgresFacts> {
+  const [row] = await backend.database.rows<PostgresFacts>({ name: 'test-facts', text: facts }, [saleId]);
+  if (row === undefined) throw new Error(`no sale ${saleId}`);
+  return row;
+}
