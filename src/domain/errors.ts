@@ -49,13 +49,17 @@ export interface ErrorFacts {
 /** An expected refusal. Carries a code and safe facts, no HTTP status. */
 export class DomainError extends Error {
   override readonly name = 'DomainError';
+  readonly code: ErrorCode;
+  readonly facts: ErrorFacts;
 
-  constructor(
-    readonly code: ErrorCode,
-    message: string,
-    readonly facts: ErrorFacts = {},
-  ) {
+  /** Captures no stack: a refusal is an answer, not a fault, and a surge makes thousands a second of them. */
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = limit;
+    this.code = code;
+    this.facts = facts;
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 
 import { Body, Controller, Get, HttpCode, Module, Post, Query, type Type } from '@nestjs/common';
@@ -608,3 +609,18 @@ test('when the application closes, then a request on an open connection gets 503
   expect(answer).toMatch(/200 OK[\s\S]*503 Service Unavailable[\s\S]*"code":"unavailable"/);
   await closing.close();
 });
+
+test('when the application closes, then it does not wait for a body that never ends', async () => {
+  const closing = await start(TestModule);
+  await closing.listen(0, '127.0.0.1');
+  const { port: closingPort } = closing.getHttpServer().address() as { port: number };
+  const socket = connect(closingPort, '127.0.0.1');
+  const head = `POST ${orders} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`;
+  // the answer to the first says that the second was taken in hand
+  socket.write(`GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n${head}Content-Length: 100\r\n\r\n{`);
+  await once(socket, 'data');
+  const gone = once(socket, 'close');
+  socket.on('error', () => undefined).resume();
+  await closing.close();
+  await gone;
+}, 9_000);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { invalidField } from '../domain/index.js';
 
@@ -28,7 +28,7 @@ export function idempotencyField(buyerId: string, key: string): string {
 
 /** The first 16 bytes of the SHA-256, in base64url. */
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest().toString('base64url', 0, 16);
+  return hash('sha256', text, 'buffer').toString('base64url', 0, 16);
 }
 
 function canonical(value: unknown): string {

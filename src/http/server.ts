@@ -21,6 +21,8 @@ const headersTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 72_000;
 const timeoutCheckIntervalMs = 5_000;
 const idleCloseIntervalMs = 100;
+/** Longer than any answer takes once waiting buyers were let go; what is still open is a client that does not go on. */
+const closeGraceMs = 5_000;
 
 export interface HttpOptions {
   readonly config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
@@ -82,10 +84,15 @@ export class HttpAdapter extends FastifyAdapter {
       const timer = setInterval(() => {
         instance.server.closeIdleConnections();
       }, idleCloseIntervalMs);
-      instance.server.once('close', () => {
+      const deadline = setTimeout(() => {
+        instance.server.closeAllConnections();
+      }, closeGraceMs);
+      const clear = (): void => {
         clearInterval(timer);
-      });
-      if (!instance.server.listening) clearInterval(timer);
+        clearTimeout(deadline);
+      };
+      instance.server.once('close', clear);
+      if (!instance.server.listening) clear();
       done();
     });
   }

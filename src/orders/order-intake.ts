@@ -1,13 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { RejectReason } from '../domain/index.js';
 import { Queues, type OrdersJob } from '../queue/index.js';
 
 /** Orders in one job: what a worker writes in one transaction at the most. */
 const maxOrdersPerJob = 500;
+/** How long a busy node gathers between two sends. */
+const gatherMs = 4;
 
 /**
- * Hands accepted orders to the queue. An idle node sends at once; while a send is under way, what comes gathers for the
- * next. What cannot be sent is let go: it is in the outbox, and the requeue pass finds it there.
+ * Hands accepted orders to the queue. An idle node sends at once; a busy one gathers for a few milliseconds between sends. What cannot be sent is let go: it is in the outbox, and the requeue pass finds it there.
  */
 @Injectable()
 export class OrderIntake {
@@ -44,6 +46,7 @@ export class OrderIntake {
         }
         this.pending.clear();
         await this.queues.addOrders(jobs).catch(() => undefined);
+        await delay(gatherMs);
       }
     } finally {
       this.sending = undefined;

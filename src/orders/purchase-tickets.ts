@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as newId } from 'uuid';
+
 import {
   checkAnswers,
   DomainError,
@@ -15,6 +15,7 @@ import {
 import { StockStore, type QueuedOrder, type ReserveOutcome } from '../inventory/index.js';
 import { Durability } from '../redis/index.js';
 import { MendSales, SaleSnapshots } from '../sales/index.js';
+import { newOrderId } from './new-order-id.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
 
@@ -79,7 +80,7 @@ function draftOrder(sale: Sale, request: PurchaseRequest): QueuedOrder {
   if (errors.length > 0) throw new DomainError('validation_failed', 'The answers do not fit the sale.', { errors });
   const items = pricedItems(sale, request);
   return {
-    id: newId(),
+    id: newOrderId(),
     buyerId,
     items,
     totalMinor: items.reduce((sum, item) => sum + item.quantity * item.unitPriceMinor, 0),

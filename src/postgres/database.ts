@@ -15,7 +15,7 @@ export interface Queryable {
 
 /** Connections of one process. Workers and the reconciler need a handful; an API node waits for Redis, not for Postgres. */
 const maxConnections = 10;
-const connectTimeoutMs = 2000;
+const connectTimeoutMs = 4000;
 /** A lone statement that takes longer has no answer: somebody waits for it. */
 const queryTimeoutMs = 4000;
 /** In a transaction a statement may also wait for the gate behind a reload. */
