@@ -19,7 +19,7 @@ const connectTimeoutMs = 4000;
 /** A lone statement that takes longer has no answer: somebody waits for it. */
 const queryTimeoutMs = 4000;
 /** In a transaction a statement may also wait for the gate behind a reload. */
-const statementTimeoutMs = 10_000;
+const statementTimeoutMs = 6000;
 /** A process that froze inside a transaction loses it after this, and with it the gate of its sale. */
 const idleInTransactionMs = 5000;
 const conflictRetries = 3;
@@ -43,11 +43,15 @@ export class Database implements Queryable {
       types,
     });
     this.pool.on('error', onError);
+    // A connection that dies in the moment in which it is handed out has no other listener, and would end the process.
+    this.pool.on('connect', (client) => {
+      client.on('error', () => undefined);
+    });
   }
 
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return (await this.pool.query(bounded(statement, values))).rows as Row[];
+      return (await this.pool.query(bounded(statement, values, queryTimeoutMs))).rows as Row[];
     } catch (error) {
       throw asUnavailable(error);
     }
@@ -55,13 +59,13 @@ export class Database implements Queryable {
 
   /**
    * Runs `work` in one transaction: commits when it returns, rolls back when it throws, and runs it again when Postgres
-   * says that it only collided with another.
+   * says that it only collided with another. `patienceMs`: how long one statement may wait for a lock.
    * @throws DomainError `unavailable`; after a lost COMMIT the work may have happened, so it must be safe to repeat
    */
-  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: Queryable) => Promise<T>, patienceMs = statementTimeoutMs): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.attempt(work);
+        return await this.attempt(work, patienceMs);
       } catch (error) {
         if (!isConflict(error) || attempt > conflictRetries) throw asUnavailable(error);
       }
@@ -76,7 +80,7 @@ export class Database implements Queryable {
     await this.pool.end();
   }
 
-  private async attempt<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+  private async attempt<T>(work: (tx: Queryable) => Promise<T>, patienceMs: number): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     const onError = (error: Error): void => {
@@ -85,11 +89,11 @@ export class Database implements Queryable {
     client.on('error', onError);
     try {
       await client.query(
-        `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
+        `BEGIN; SET LOCAL statement_timeout = ${patienceMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
       );
       const result = await work({
         rows: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
-          (await client.query({ ...statement, values: [...values] })).rows as Row[],
+          (await client.query(bounded(statement, values, patienceMs + 1000))).rows as Row[],
       });
       await client.query('COMMIT');
       return result;
@@ -106,7 +110,7 @@ export class Database implements Queryable {
 }
 
 /** `pg` takes the bound of a single query from its configuration, but its types do not say so. */
-function bounded(statement: Statement, values: readonly unknown[]): pg.QueryConfig {
-  const config = { ...statement, values: [...values], query_timeout: queryTimeoutMs };
+function bounded(statement: Statement, values: readonly unknown[], timeoutMs: number): pg.QueryConfig {
+  const config = { ...statement, values: [...values], query_timeout: timeoutMs };
   return config;
 }

@@ -3,13 +3,15 @@ import pg from 'pg';
 import { DomainError, unavailable } from '../domain/index.js';
 
 /** SQLSTATEs by which Postgres says that it cannot serve just now. Appendix A of its manual names them. */
-const passingClasses = new Set(['08', '53', '57', '58']);
+const passingClasses = new Set(['08', '28', '53', '57', '58']);
 const passingStates = new Set([
   '25006', // read-only: a standby, or a failover under way
   '25P02', // the transaction failed before this statement
   '25P03', // idle in transaction for too long: this process was frozen
+  '3D000', // the database is being made or restored
   '40001',
   '40P01', // deadlock
+  '55000', // the database takes no connections
   '55P03', // lock not available in time
   'XX000', // also what PgBouncer says when its server went away
 ]);

@@ -13,6 +13,8 @@ const tryTurn: Statement = { name: 'reconcile-try', text: `SELECT pg_try_advisor
 const stillHere: Statement = { name: 'reconcile-still-here', text: 'SELECT 1' };
 /** More often than Postgres takes a silent process for a frozen one. */
 const heartbeatMs = 1000;
+/** How long an admin waits for a reconciliation that runs: it may be reloading a thousand sales. */
+const patienceMs = 60_000;
 
 /** What one reconciliation did: orders, orders, orders' returns, sales, sales. */
 export interface Reconciliation {
@@ -49,7 +51,7 @@ export class Reconcile {
       this.database.transaction(async (tx) => {
         await tx.rows(waitForTurn);
         return this.whileHolding(tx);
-      }),
+      }, patienceMs),
     );
     this.last = turn.catch(() => undefined);
     return turn;

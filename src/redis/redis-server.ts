@@ -2,8 +2,11 @@ import { Cluster, Redis } from 'ioredis';
 import { asUnavailable } from './errors.js';
 import { runScript, type Script } from './script.js';
 
-/** How long a command may take before its caller is told `unavailable`. */
-const commandTimeoutMs = 2000;
+/**
+ * How long a command may take before its caller is told `unavailable`. ioredis has one automatic pipeline under way at a
+ * time, so with a frozen server a command may wait out the one before as well.
+ */
+const commandTimeoutMs = 1400;
 
 /**
  * The connection to Redis that everything but BullMQ shares, commands of one event-loop turn in one pipeline.

@@ -141,6 +141,8 @@ function checked(sale: Sale): Sale {
   for (const [index, field] of sale.buyerFields.entries()) {
     if (names.has(field.name)) throw invalidField(`buyerFields[${index}].name`, 'stands there twice');
     names.add(field.name);
+    // no JSON body can have it: parsers refuse what would poison a prototype
+    if (field.name === '__proto__') throw invalidField(`buyerFields[${index}].name`, 'cannot be __proto__');
     if ((field.type === 'choice') !== (field.choices !== undefined)) {
       throw invalidField(`buyerFields[${index}].choices`, 'is required for the type choice and for no other');
     }

@@ -88,7 +88,8 @@ export async function connectBackend(
     compare,
 
     /** A sale that is open and loaded, by the shortest way. */
-    async openSale({ capacities = [10], maxPerBuyer = 10 } = {}): Promise<LoadedTestSale> {
+    async openSale(options: { capacities?: readonly number[]; maxPerBuyer?: number } = {}): Promise<LoadedTestSale> {
+      const { capacities = [10], maxPerBuyer = 10 } = options;
       const draft = newSale(saleInput(capacities, maxPerBuyer));
       await database.transaction(async (tx) => {
         await sales.insert(tx, draft, null);

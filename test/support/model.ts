@@ -92,6 +92,8 @@ export class SaleModel {
   readonly destroyed = new Set<string>();
   /** Redis lost something, so Postgres may have to refuse what Redis accepted */
   lostData = false;
+  /** the buyer's limit was changed */
+  limitMoved = false;
   redis: ModelRedis;
   readonly postgres: ModelPostgres;
   private saved: ModelRedis | undefined;
@@ -223,6 +225,7 @@ export class SaleModel {
   }
 
   change(edit: ModelEdit): void {
+    if (edit.maxPerBuyer !== undefined) this.limitMoved = true;
     for (let attempt = 1; ; attempt++) {
       const added = this.tryChange(edit);
       if (added !== 'unsound') {
