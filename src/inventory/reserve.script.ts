@@ -5,7 +5,9 @@ export type ReserveOutcome =
   | { readonly kind: 'reserved'; readonly takenAtMs: number }
   | { readonly kind: 'replayed'; readonly orderId: string }
   | { readonly kind: 'recovering' }
-  | { readonly kind: 'key-reused' | 'draft' | 'closed' | 'paused' }
+  | { readonly kind: 'key-reused' | 'draft' }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'paused' }
   | { readonly kind: 'not-open'; readonly opensInMs: number }
   | { readonly kind: 'sold-out'; readonly ticketTypeIds: readonly string[] }
   | { readonly kind: 'limit'; readonly left: number };

@@ -32,6 +32,8 @@ export interface LoadedSale {
 
 /** How many fields go into one command: about a millisecond of Redis's time. */
 const chunkSize = 500;
+/** An id that no order has. */
+const noOrder = '00000000-0000-0000-0000-000000000000';
 /** What a reload prepared and did not use disappears after this long. */
 const stagedTtlMs = 120_000;
 
@@ -80,6 +82,11 @@ export class StockStore {
   /** One order's outbox entry. */
   peek(saleId: string, orderId: string): Promise<Peeked> {
     return this.redis.run(peek, saleId, [orderId]);
+  }
+
+  /** Whether the outbox can be trusted to hold every order that is queued, and none that is not. */
+  async isTrusted(saleId: string): Promise<boolean> {
+    return (await this.redis.run(peek, saleId, [noOrder])).trusted;
   }
 
   /** The whole stock at one instant. */

@@ -66,14 +66,24 @@ export class OrderReader implements BeforeApplicationShutdown {
     }
   }
 
-  /** Orders of a sale, newest first, those older than `before` (an id); one more than `limit`. Queued ones are the outbox's. */
+  /**
+   * Orders of a sale, newest first, those older than `before` (an id); one more than `limit`. Queued ones are the outbox's.
+   * @throws DomainError `recovering` where all that was asked for are queued ones, and Redis cannot be trusted with them
+   */
   async list(saleId: string, filter: OrderFilter, before: string | null, limit: number): Promise<Order[]> {
     const { status, buyerId } = filter;
-    const queued = status === undefined || status === 'queued' ? await this.queued(saleId, buyerId, before, limit) : [];
+    if (status !== undefined && status !== 'queued') return this.orders.list(saleId, filter, before, limit + 1);
+    const trusted = await this.stock.isTrusted(saleId);
+    if (status === 'queued' && !trusted) throw await this.notYetKnown(saleId);
+    const queued = await this.queued(saleId, buyerId, before, limit);
     if (status === 'queued') return queued;
-    const queuedIds = new Set(queued.map(({ id }) => id));
     const written = await this.orders.list(saleId, filter, before, limit + 1 + queued.length);
-    return [...queued, ...written.filter(({ id }) => !queuedIds.has(id))]
+    // As in `find`: a trusted outbox has the say; of one that is not, what Postgres has is settled before it is told.
+    const both = written.filter(({ id }) => queued.some((order) => order.id === id));
+    if (!trusted && both.length > 0) await this.stock.settle(saleId, both);
+    const [said, other] = trusted ? [queued, written] : [written, queued];
+    const ids = new Set(said.map(({ id }) => id));
+    return [...said, ...other.filter(({ id }) => !ids.has(id))]
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit + 1);
   }

@@ -95,7 +95,7 @@ export class OrdersQuery extends PageQuery {
   @QueryText({
     optional: true,
     expected: 'a text of 1 to 255 characters',
-    fromText: (text) => (text.length >= 1 && [...text].length <= 255 ? text : undefined),
+    fromText: (text) => (text.length >= 1 && Array.from(text).length <= 255 ? text : undefined),
   })
   buyerId?: string;
 }

@@ -21,9 +21,9 @@ const write: Statement = {
   text: `
     WITH fresh AS (
       INSERT INTO orders (id, sale_id, buyer_id, status, total_minor, currency, answers, idempotency, body_hash,
-        hold_expires_at, created_at, updated_at)
+        max_per_buyer, hold_expires_at, created_at, updated_at)
       SELECT o.id, s.id, o.buyer_id, 'reserved', o.total_minor, o.currency, o.answers, o.idempotency, o.body_hash,
-        clock.now + s.hold_seconds * interval '1 second', o.created_at, clock.now
+        o.max_per_buyer, clock.now + s.hold_seconds * interval '1 second', o.created_at, clock.now
       FROM ${incoming} CROSS JOIN (SELECT clock_timestamp() AS now) clock JOIN sales s ON s.id = $1
       WHERE NOT EXISTS (SELECT FROM dead_letters d WHERE d.id = o.id AND d.discarded)
       ON CONFLICT DO NOTHING RETURNING id
@@ -38,7 +38,10 @@ const write: Statement = {
       FROM ${incoming} JOIN items ON items.order_id = o.id GROUP BY o.buyer_id
     ), known_buyers AS (
       UPDATE buyer_totals t SET tickets = t.tickets + b.tickets FROM by_buyer b
-      WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id AND t.tickets + b.tickets <= b.most RETURNING 1
+      WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id AND (t.tickets + b.tickets <= b.most
+        -- an order that was accepted later, under a higher limit, may have been written before this one
+        OR t.tickets + b.tickets <= (SELECT max(o.max_per_buyer) FROM orders o
+          WHERE o.sale_id = $1 AND o.buyer_id = b.buyer_id AND o.status IN ('reserved', 'confirmed'))) RETURNING 1
     ), new_buyers AS (
       INSERT INTO buyer_totals (sale_id, buyer_id, tickets)
       SELECT $1, b.buyer_id, b.tickets FROM by_buyer b
@@ -63,9 +66,9 @@ const reject: Statement = {
   text: `
     WITH fresh AS (
       INSERT INTO orders (id, sale_id, buyer_id, status, reason, total_minor, currency, answers, idempotency, body_hash,
-        created_at, updated_at)
+        max_per_buyer, created_at, updated_at)
       SELECT o.id, $1, o.buyer_id, 'rejected', $16, o.total_minor, o.currency, o.answers, o.idempotency, o.body_hash,
-        o.created_at, clock_timestamp()
+        o.max_per_buyer, o.created_at, clock_timestamp()
       FROM ${incoming} ON CONFLICT (id) DO NOTHING RETURNING id
     ), buried AS (
       DELETE FROM dead_letters d USING fresh WHERE d.id = fresh.id
@@ -85,7 +88,8 @@ const countFailure: Statement = {
   name: 'count-failure',
   text: `
     INSERT INTO dead_letters AS d (id, sale_id, payload, error, attempts) VALUES ($1, $2, $3, $4, 1)
-    ON CONFLICT (id) DO UPDATE SET attempts = d.attempts + 1, error = excluded.error RETURNING attempts`,
+    ON CONFLICT (id) DO UPDATE SET attempts = d.attempts + 1, error = excluded.error
+    RETURNING attempts, discarded`,
 };
 
 const savepoint: Statement = { name: 'savepoint', text: 'SAVEPOINT batch' };
@@ -148,8 +152,8 @@ export class PersistOrders {
     const written = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       // Only now: a reload that came first has counted these orders as in the outbox, one that comes later waits for us.
-      const entries = await this.stock.entries(saleId, orderIds);
-      entries.sort((a, b) => a.takenAt.getTime() - b.takenAt.getTime());
+      const entries = await this.stock.entries(saleId, [...new Set(orderIds)]);
+      entries.sort((a, b) => a.takenAt.getTime() - b.takenAt.getTime() || (a.id < b.id ? -1 : 1));
       return write(tx, entries);
     });
     // Dies before this line? The job comes again, finds its orders written, and settles them.
@@ -176,7 +180,8 @@ export class PersistOrders {
       return written.concat(await this.write(tx, saleId, entries.slice(middle), onRefused));
     }
     if (outcome.kind === 'refused') {
-      const attempts = await countRefusal(tx, saleId, first, outcome.error);
+      const { attempts, discarded } = await countRefusal(tx, saleId, first, outcome.error);
+      if (discarded) return this.writeRejected(tx, saleId, entries, 'discarded');
       if (attempts < attemptsUntilDead) onRefused(outcome.error);
       return [];
     }
@@ -243,29 +248,44 @@ export class PersistOrders {
     entries: readonly OutboxEntry[],
     reason: RejectReason,
   ): Promise<Written[]> {
-    const written: Written[] = [];
-    for (const entry of entries) {
-      await tx.rows(savepoint);
+    for (const entry of entries) await this.writeRejectedOne(tx, saleId, entry, reason);
+    return entries.map(({ id }) => ({ id, status: 'rejected' }));
+  }
+
+  /** Without what Postgres refuses of it, if need be: the order itself must end. */
+  private async writeRejectedOne(
+    tx: Queryable,
+    saleId: string,
+    entry: OutboxEntry,
+    reason: RejectReason,
+  ): Promise<void> {
+    const { idempotency: _key, ...keyless } = entry; // another order may have the key
+    const bare = { ...keyless, items: [], answers: {} };
+    await tx.rows(savepoint);
+    for (const form of [entry, keyless, bare]) {
       try {
-        await tx.rows(reject, [saleId, ...orderColumns([entry]), ...itemColumns([entry]), reason]);
+        await tx.rows(reject, [saleId, ...orderColumns([form]), ...itemColumns([form]), reason]);
+        return;
       } catch (error) {
-        if (!isRefusal(error)) throw error;
-        // what made it unwritable goes: the order itself must end
-        const bare = { ...entry, items: [], answers: {} };
+        if (!isRefusal(error) || form === bare) throw error;
         await tx.rows(rollback);
-        await tx.rows(reject, [saleId, ...orderColumns([bare]), ...itemColumns([bare]), reason]);
       }
-      written.push({ id: entry.id, status: 'rejected' });
     }
-    return written;
   }
 }
 
-/** Counts that an order failed alone. @returns how often it did */
-async function countRefusal(tx: Queryable, saleId: string, entry: OutboxEntry, error: unknown): Promise<number> {
+/** Counts that an order failed alone. @returns how often it did, and whether an admin has given it up meanwhile */
+async function countRefusal(
+  tx: Queryable,
+  saleId: string,
+  entry: OutboxEntry,
+  error: unknown,
+): Promise<{ readonly attempts: number; readonly discarded: boolean }> {
   const message = error instanceof Error ? error.message : String(error);
-  const [row] = await tx.rows<{ attempts: number }>(countFailure, [entry.id, saleId, JSON.stringify(entry), message]);
-  return row?.attempts ?? 0;
+  const values = [entry.id, saleId, JSON.stringify(entry), message];
+  const [row] = await tx.rows<{ attempts: number; discarded: boolean }>(countFailure, values);
+  if (row === undefined) throw new Error('count-failure: no answer');
+  return row;
 }
 
 /** $2 to $10 of the statements above. */

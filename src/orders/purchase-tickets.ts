@@ -15,6 +15,7 @@ import {
 import { StockStore, type QueuedOrder, type ReserveOutcome } from '../inventory/index.js';
 import { Durability } from '../redis/index.js';
 import { MendSales, SaleSnapshots } from '../sales/index.js';
+import { LocalRefusals } from './local-refusals.js';
 import { newOrderId } from './new-order-id.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
@@ -40,6 +41,8 @@ export interface PurchaseAnswer {
  */
 @Injectable()
 export class PurchaseTickets {
+  private readonly refusals = new LocalRefusals();
+
   constructor(
     private readonly sales: SaleSnapshots,
     private readonly stock: StockStore,
@@ -51,7 +54,12 @@ export class PurchaseTickets {
 
   async execute(request: PurchaseRequest): Promise<PurchaseAnswer> {
     const sale = await this.sales.get(request.saleId);
-    const order = draftOrder(sale, request);
+    const items = checkedItems(sale, request);
+    if (request.idempotency === null) {
+      const known = this.refusals.find(sale, request);
+      if (known !== null) throw refusal(known);
+    }
+    const order = newOrder(sale, request, items);
     const outcome = await this.stock.reserve(sale.id, order);
     switch (outcome.kind) {
       case 'reserved': {
@@ -69,16 +77,14 @@ export class PurchaseTickets {
         this.mender.notice(sale.id);
         throw recovering();
       default:
+        this.refusals.note(sale, request, outcome);
         throw refusal(outcome);
     }
   }
 }
 
-function draftOrder(sale: Sale, request: PurchaseRequest): QueuedOrder {
+function newOrder(sale: Sale, request: PurchaseRequest, items: readonly OrderItem[]): QueuedOrder {
   const { buyerId, answers, idempotency } = request;
-  const errors = checkAnswers(sale.buyerFields, answers);
-  if (errors.length > 0) throw new DomainError('validation_failed', 'The answers do not fit the sale.', { errors });
-  const items = pricedItems(sale, request);
   return {
     id: newOrderId(),
     buyerId,
@@ -90,7 +96,10 @@ function draftOrder(sale: Sale, request: PurchaseRequest): QueuedOrder {
   };
 }
 
-function pricedItems(sale: Sale, request: PurchaseRequest): OrderItem[] {
+/** The items with their prices, once they and the answers fit the sale. @throws DomainError `validation_failed` */
+function checkedItems(sale: Sale, request: PurchaseRequest): OrderItem[] {
+  const errors = checkAnswers(sale.buyerFields, request.answers);
+  if (errors.length > 0) throw new DomainError('validation_failed', 'The answers do not fit the sale.', { errors });
   const seen = new Set<string>();
   return request.items.map(({ ticketTypeId, quantity }, index) => {
     const type = sale.ticketTypes.find(({ id }) => id === ticketTypeId);

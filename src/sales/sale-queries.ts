@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isId, notFound, saleStatuses, type Sale } from '../domain/index.js';
-import { Database, gateShared } from '../postgres/index.js';
+import { Database, gateExclusive } from '../postgres/index.js';
 import { SaleFiguresReader } from './sale-figures.js';
 import { SaleSnapshots } from './sale-snapshots.js';
 import { SaleRepository } from './sale.repository.js';
@@ -44,7 +44,7 @@ export class SaleQueries {
   /** Where every ticket is, exactly: under the gate nothing moves. @throws DomainError `not_found` */
   inventory(saleId: string): Promise<InventoryView> {
     return this.database.transaction(async (tx) => {
-      await gateShared(tx, saleId);
+      await gateExclusive(tx, saleId);
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) throw notFound('sale');
       const { figures, sound } = await this.reader.read(tx, sale);

@@ -39,8 +39,8 @@ export interface StockReading {
 }
 
 /**
- * Reads a sale's stock in both stores. Under the gate (shared is enough) the reading is exact: nobody writes orders or
- * gives tickets back meanwhile, and everything in Redis is read at one instant.
+ * Reads a sale's stock in both stores. Under the gate, held exclusively, the reading is exact: nobody writes orders or
+ * gives tickets back meanwhile (cancel and expire hold it shared), and everything in Redis is read at one instant.
  */
 @Injectable()
 export class StockReader {
@@ -50,10 +50,9 @@ export class StockReader {
     const returns = await tx.rows<{ id: string; epoch: number; ticketTypeId: string; quantity: number }>(undelivered, [
       sale.id,
     ]);
-    const written = new Map<string, OrderStatus>();
-    for await (const ids of this.stock.outboxIds(sale.id)) {
-      for (const [id, status] of await this.written(tx, ids)) written.set(id, status);
-    }
+    const written = (await this.stock.isTrusted(sale.id))
+      ? await this.writtenOfOutbox(tx, sale.id)
+      : new Map<string, OrderStatus>(); // to be reloaded in any case, and there may be many
     const returnIds = [...new Set(returns.map(({ id }) => id))];
     const writtenIds = [...written.keys()];
     const inspection = await this.stock.inspect(sale.id, returnIds, writtenIds);
@@ -79,6 +78,14 @@ export class StockReader {
     });
     const sound = inspection.sound && inspection.epoch === sale.epoch;
     return { figures, sound, well: sound && figures.every(({ drift }) => drift === 0), inspection };
+  }
+
+  private async writtenOfOutbox(tx: Queryable, saleId: string): Promise<Map<string, OrderStatus>> {
+    const written = new Map<string, OrderStatus>();
+    for await (const ids of this.stock.outboxIds(saleId)) {
+      for (const [id, status] of await this.written(tx, ids)) written.set(id, status);
+    }
+    return written;
   }
 
   /** Those of the orders that Postgres has, with their status. */

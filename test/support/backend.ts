@@ -8,9 +8,7 @@ import { AdminQueries, Database } from '../../src/postgres/index.js';
 import { ChangeFeed, RedisServer } from '../../src/redis/index.js';
 import { CompareStockPass } from '../../src/reconciliation/compare-stock.pass.js';
 import { Survey } from '../../src/reconciliation/survey.js';
-import { CreateSale } from '../../src/sales/create-sale.js';
-import { AuditLog, MendSales, ReloadSale, SaleQueries, SaleRepository, SaleSnapshots } from '../../src/sales/index.js';
-import { SaleFiguresReader } from '../../src/sales/sale-figures.js';
+import { AuditLog, MendSales, ReloadSale, SaleRepository, SaleSnapshots } from '../../src/sales/index.js';
 import { newSale, type SaleInput } from '../../src/sales/sale-edit.js';
 import { StockReader } from '../../src/sales/stock-reader.js';
 import { startTestServers, type TestServers } from './servers.js';
@@ -56,8 +54,6 @@ export async function connectBackend(
   const audit = new AuditLog(admin);
   const snapshots = new SaleSnapshots(sales, redis, feed);
   const reload = new ReloadSale(database, sales, stock, reader, audit, snapshots);
-  const queries = new SaleQueries(database, sales, snapshots, new SaleFiguresReader(stock, sales), reader);
-  const create = new CreateSale(database, sales, reload, audit);
   const orders = new OrderRepository(database);
   const orderReader = new OrderReader(stock, orders, new OrderChanges(feed), snapshots, new DeafMender(reload));
   const holds = new EndHolds(database, orders, stock, audit);
@@ -74,12 +70,10 @@ export async function connectBackend(
     database,
     stock,
     sales,
+    snapshots,
     reader,
     reload,
-    queries,
-    create,
     orders,
-    orderReader,
     holds,
     returns,
     claims,
@@ -122,7 +116,7 @@ export async function connectBackend(
   };
 }
 
-export function saleInput(capacities: readonly number[], maxPerBuyer: number): SaleInput {
+function saleInput(capacities: readonly number[], maxPerBuyer: number): SaleInput {
   const hourMs = 3_600_000;
   return {
     name: 'Sale',

@@ -92,8 +92,6 @@ export class SaleModel {
   readonly destroyed = new Set<string>();
   /** Redis lost something, so Postgres may have to refuse what Redis accepted */
   lostData = false;
-  /** the buyer's limit was changed */
-  limitMoved = false;
   redis: ModelRedis;
   readonly postgres: ModelPostgres;
   private saved: ModelRedis | undefined;
@@ -225,7 +223,6 @@ export class SaleModel {
   }
 
   change(edit: ModelEdit): void {
-    if (edit.maxPerBuyer !== undefined) this.limitMoved = true;
     for (let attempt = 1; ; attempt++) {
       const added = this.tryChange(edit);
       if (added !== 'unsound') {
@@ -353,7 +350,12 @@ export class SaleModel {
       return type !== undefined && type.taken + quantity <= type.capacity;
     });
     if (!fits) return 'sold_out';
-    return of(postgres.buyers, order.buyerId) + tickets(order) <= maxPerBuyer ? null : 'limit_exceeded';
+    const living = [...postgres.orders.values()].filter(
+      (other) => other.order.buyerId === order.buyerId && (other.status === 'reserved' || other.status === 'confirmed'),
+    );
+    const limits = living.map((other) => this.accepted.get(other.order.id)?.maxPerBuyer ?? 0);
+    const limit = Math.max(maxPerBuyer, ...limits);
+    return of(postgres.buyers, order.buyerId) + tickets(order) <= limit ? null : 'limit_exceeded';
   }
 
   /** Moves an order's tickets in Postgres: 1 takes them, -1 gives them back. */

@@ -53,6 +53,7 @@ CREATE TABLE "orders" (
   "answers" JSONB NOT NULL,
   "idempotency" TEXT,
   "body_hash" TEXT,
+  "max_per_buyer" INTEGER NOT NULL,
   "hold_expires_at" TIMESTAMPTZ(3),
   "created_at" TIMESTAMPTZ(3) NOT NULL,
   "updated_at" TIMESTAMPTZ(3) NOT NULL,
