@@ -1,10 +1,10 @@
 --[[ settle: ends the time in the outbox of orders that Postgres has. An order that is not in the outbox is only announced.
   A rejected order gives all of it back, stock and buyer's count. A repeat changes nothing.
   KEYS[1] stock  KEYS[2] buyers  KEYS[3] queued  KEYS[4] queued-at  KEYS[5] queued-sum  KEYS[6] queued-by
-  ARGV[1] channel  ARGV[2] saleId  ARGV[3..] orderId, status as in Postgres, ...
+  ARGV[1] channel of orders  ARGV[2] saleId  ARGV[3] channel of stock  ARGV[4..] orderId, status as in Postgres, ...
   Returns how many were in the outbox ]]
-local settled, message = 0, ARGV[2]
-for i = 3, #ARGV, 2 do
+local settled, message, returned = 0, ARGV[2], false
+for i = 4, #ARGV, 2 do
   local id, status = ARGV[i], ARGV[i + 1]
   local entry = redis.call('HGET', KEYS[3], id)
   if entry then
@@ -24,9 +24,11 @@ for i = 3, #ARGV, 2 do
     if status == 'rejected' and redis.call('HINCRBY', KEYS[2], order.buyerId, -total) <= 0 then
       redis.call('HDEL', KEYS[2], order.buyerId)
     end
+    returned = returned or status == 'rejected'
     settled = settled + 1
   end
   message = message .. ' ' .. id .. ':' .. status
 end
 redis.call('PUBLISH', ARGV[1], message)
+if returned then redis.call('PUBLISH', ARGV[3], ARGV[2]) end
 return settled

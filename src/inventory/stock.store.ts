@@ -1,6 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { OrderStatus, SaleStatus } from '../domain/index.js';
-import { orderChannel, RedisServer, saleKey, saleKeys, stagedKey, stampField, type SaleKey } from '../redis/index.js';
+import {
+  orderChannel,
+  RedisServer,
+  saleKey,
+  saleKeys,
+  stagedKey,
+  stampField,
+  stockChannel,
+  type SaleKey,
+} from '../redis/index.js';
 import { change, type ChangeOutcome } from './change.script.js';
 import { drop } from './drop.script.js';
 import { fence } from './fence.script.js';
@@ -56,7 +65,7 @@ export class StockStore {
   /** Ends orders' time in the outbox once Postgres has them, and tells everyone. Safe to repeat. */
   settle(saleId: string, orders: readonly { readonly id: string; readonly status: OrderStatus }[]): Promise<number> {
     const pairs = orders.flatMap(({ id, status }) => [id, status]);
-    return this.redis.run(settle, saleId, [orderChannel, saleId, ...pairs]);
+    return this.redis.run(settle, saleId, [orderChannel, saleId, stockChannel, ...pairs]);
   }
 
   /** Gives the stock of an ended order back, once for each return. Safe to repeat. */
@@ -74,6 +83,8 @@ export class StockStore {
       stockReturn.id,
       stockReturn.epoch,
       Date.now(),
+      stockChannel,
+      saleId,
       stockReturn.buyerId,
       ...items,
     ]);

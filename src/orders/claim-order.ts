@@ -3,6 +3,7 @@ import { DomainError, type Order } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { SaleSnapshots } from '../sales/index.js';
 import { EndHolds } from './end-holds.js';
+import { LocalRefusals } from './local-refusals.js';
 import { OrderReader } from './order-reader.js';
 import { OrderRepository } from './order.repository.js';
 import { ReturnStock } from './return-stock.js';
@@ -17,6 +18,7 @@ export class ClaimOrder {
     private readonly stock: StockStore,
     private readonly holds: EndHolds,
     private readonly returns: ReturnStock,
+    private readonly refusals: LocalRefusals,
   ) {}
 
   /**
@@ -78,6 +80,7 @@ export class ClaimOrder {
     if (order.status !== 'cancelled') throw refusal(order);
     // also when it was cancelled before: that answer may have been lost before the stock was back
     await this.returns.deliver(order.id);
+    this.refusals.forget(order.saleId); // other nodes are told
     return order;
   }
 }

@@ -1,5 +1,8 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import type { Sale } from '../domain/index.js';
 import type { ReserveOutcome } from '../inventory/index.js';
+import { ChangeFeed, stockChannel } from '../redis/index.js';
 
 type Refusal = Extract<ReserveOutcome, { kind: 'closed' | 'paused' | 'not-open' | 'sold-out' }>;
 
@@ -8,27 +11,46 @@ interface Items {
 }
 
 interface Remembered {
+  /** this node's copy of the sale, to which the refusals belong */
+  readonly copy: Sale;
   /** why the whole sale refuses */
   sale?: { readonly refusal: Refusal; readonly untilMs: number };
   /** by ticket type: a quantity that was too many */
   readonly lacking: Map<string, { readonly quantity: number; readonly untilMs: number }>;
 }
 
-/** Stock that came back is seen after this long at the latest. */
+/** Stock that came back is seen after this long even where its message was lost. */
 const rememberMs = 1000;
+const maxSales = 1000;
 
 /**
  * What Redis refused a moment ago, so that a node answers the same again by itself: in a sale that is sold out nearly every
- * request. It belongs to the node's copy of the sale and goes with it, so a change of the sale is heeded at once.
+ * request. It belongs to the node's copy of the sale and goes with it, so a change of the sale is heeded at once; and it
+ * goes when stock comes back.
  */
+@Injectable()
 export class LocalRefusals {
-  private readonly remembered = new WeakMap<Sale, Remembered>();
+  private readonly remembered = new LRUCache<string, Remembered>({ max: maxSales });
+
+  constructor(feed: ChangeFeed) {
+    feed.on(stockChannel, (saleId) => {
+      this.forget(saleId);
+    });
+    feed.onGap(() => {
+      this.remembered.clear();
+    });
+  }
+
+  /** Stock of the sale came back. */
+  forget(saleId: string): void {
+    this.remembered.delete(saleId);
+  }
 
   /** The refusal that a purchase would meet; null: ask Redis. */
   find(sale: Sale, { items }: Items): Refusal | null {
     if (sale.status === 'closed') return { kind: 'closed' };
-    const known = this.remembered.get(sale);
-    if (known === undefined) return null;
+    const known = this.remembered.get(sale.id);
+    if (known?.copy !== sale) return null;
     const nowMs = performance.now();
     if (known.sale !== undefined && nowMs < known.sale.untilMs) return known.sale.refusal;
     const ticketTypeIds = items
@@ -63,8 +85,8 @@ export class LocalRefusals {
   }
 
   private of(sale: Sale): Remembered {
-    let known = this.remembered.get(sale);
-    if (known === undefined) this.remembered.set(sale, (known = { lacking: new Map() }));
+    let known = this.remembered.get(sale.id);
+    if (known?.copy !== sale) this.remembered.set(sale.id, (known = { copy: sale, lacking: new Map() }));
     return known;
   }
 }

@@ -5,6 +5,7 @@ import { ClaimOrder } from './claim-order.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { EndHolds } from './end-holds.js';
+import { LocalRefusals } from './local-refusals.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
 import { OrderIntake } from './order-intake.js';
@@ -27,7 +28,7 @@ export class OrdersModule {}
 @Module({
   imports: [OrdersModule],
   controllers: [OrdersController, AdminOrdersController, DeadLettersController],
-  providers: [OrderChanges, OrderReader, OrderIntake, PurchaseTickets, ClaimOrder, ResolveDeadLetter],
+  providers: [OrderChanges, OrderReader, OrderIntake, LocalRefusals, PurchaseTickets, ClaimOrder, ResolveDeadLetter],
   exports: [OrderIntake],
 })
 export class OrdersApiModule {}

@@ -41,8 +41,6 @@ export interface PurchaseAnswer {
  */
 @Injectable()
 export class PurchaseTickets {
-  private readonly refusals = new LocalRefusals();
-
   constructor(
     private readonly sales: SaleSnapshots,
     private readonly stock: StockStore,
@@ -50,6 +48,7 @@ export class PurchaseTickets {
     private readonly orders: OrderReader,
     private readonly durability: Durability,
     private readonly mender: MendSales,
+    private readonly refusals: LocalRefusals,
   ) {}
 
   async execute(request: PurchaseRequest): Promise<PurchaseAnswer> {

@@ -36,5 +36,8 @@ export const orderChannel = 'sluice:orders';
 /** Channel of sale changes: the id of a sale that changed. */
 export const saleChannel = 'sluice:sales';
 
+/** Channel of stock that came back, published by `release` and `settle`: the id of its sale. */
+export const stockChannel = 'sluice:stock';
+
 /** Prefix of BullMQ's keys: a hash tag, so that one queue is one Cluster slot. */
 export const queuePrefix = '{sluice}';

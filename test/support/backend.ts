@@ -2,6 +2,7 @@ import { StockStore } from '../../src/inventory/index.js';
 import { ClaimOrder } from '../../src/orders/claim-order.js';
 import { EndHolds, OrderRepository, ReturnStock } from '../../src/orders/index.js';
 import { OrderChanges } from '../../src/orders/order-changes.js';
+import { LocalRefusals } from '../../src/orders/local-refusals.js';
 import { OrderReader } from '../../src/orders/order-reader.js';
 import { PersistOrders } from '../../src/orders/persist-orders.js';
 import { AdminQueries, Database } from '../../src/postgres/index.js';
@@ -58,7 +59,8 @@ export async function connectBackend(
   const orderReader = new OrderReader(stock, orders, new OrderChanges(feed), snapshots, new DeafMender(reload));
   const holds = new EndHolds(database, orders, stock, audit);
   const returns = new ReturnStock(database, stock);
-  const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns);
+  const refusals = new LocalRefusals(feed);
+  const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns, refusals);
   const persist = new PersistOrders(database, stock);
   const survey = new Survey(database, stock);
   const compare = new CompareStockPass(new MendSales(reload));
