@@ -1,0 +1,92 @@
+import type { Redis } from 'ioredis';
+import type { DurabilityMode } from '../../src/config/index.js';
+import { OrderBatches, OrderIntake, PersistOrders } from '../../src/orders/index.js';
+import { AdminQueries, Database } from '../../src/postgres/index.js';
+import { Queues, type OrdersJob } from '../../src/queue/index.js';
+import { ChangeFeed, Durability, RedisServer, type Script } from '../../src/redis/index.js';
+import type { TestServers } from '../support/servers.js';
+import { until } from '../support/until.js';
+import { Life } from './life.js';
+
+const ignore = (): void => undefined;
+
+/** Production's connections to Redis, which the life counts and cuts. */
+class MortalRedis extends RedisServer {
+  constructor(
+    url: string,
+    private readonly life: Life,
+  ) {
+    super([url], ignore);
+    life.adoptRedis(this.client as Redis);
+  }
+
+  override run<Outcome>(script: Script<Outcome>, ...rest: [string, readonly (string | number)[], string[]?]) {
+    return this.life.named(script.name, () => super.run(script, ...rest));
+  }
+
+  override forQueue(use: 'producer' | 'worker'): Redis {
+    const client = super.forQueue(use) as Redis;
+    this.life.adoptRedis(client);
+    return client;
+  }
+}
+
+type Part<T> = abstract new (...args: never[]) => T;
+
+/** One process of Sluice, put together by the types of its constructors as Nest does it, without HTTP and without timers. */
+export class MortalProcess {
+  readonly life = new Life();
+  private readonly redis: MortalRedis;
+  private readonly database: Database;
+  private readonly queues: Queues;
+  private readonly parts: Map<unknown, unknown>;
+
+  private constructor({ redisUrl, databaseUrl }: TestServers, durability: DurabilityMode) {
+    this.redis = new MortalRedis(redisUrl, this.life);
+    this.database = new Database(databaseUrl, ignore);
+    this.life.adoptPostgres(this.database.pool);
+    this.queues = new Queues(this.redis, ignore);
+    this.parts = new Map<unknown, unknown>([
+      [Database, this.database],
+      [AdminQueries, new AdminQueries(this.database)],
+      [RedisServer, this.redis],
+      [Durability, new Durability(this.redis, durability)],
+      // never opened: no scenario needs to hear what others change, and no crash point is in it
+      [ChangeFeed, new ChangeFeed(this.redis)],
+      [Queues, this.queues],
+    ]);
+  }
+
+  /** @returns the process once its connections to Redis stand */
+  static async start(servers: TestServers, durability: DurabilityMode = { kind: 'server' }): Promise<MortalProcess> {
+    const started = new MortalProcess(servers, durability);
+    await started.redis.open();
+    await until(() => started.queues.oldestOrdersJobAt().then(() => true), { intervalMs: 1 });
+    return started;
+  }
+
+  get<T>(part: Part<T>): T {
+    const known = this.parts.get(part);
+    if (known !== undefined) return known as T;
+    const needs = (Reflect.getMetadata('design:paramtypes', part) ?? []) as Part<unknown>[];
+    const Concrete = part as unknown as new (...args: unknown[]) => T;
+    const made = new Concrete(...needs.map((need) => this.get(need)));
+    this.parts.set(part, made);
+    return made;
+  }
+
+  /** Does one job, as the worker role does. */
+  work({ saleId, orderIds, rejectAs }: OrdersJob): Promise<void> {
+    return rejectAs === undefined
+      ? this.get(OrderBatches).write(saleId, orderIds)
+      : this.get(PersistOrders).reject(saleId, orderIds, rejectAs);
+  }
+
+  /** Ends it in order. */
+  async stop(): Promise<void> {
+    await this.get(OrderIntake).flush();
+    await this.queues.close();
+    this.redis.close();
+    await this.database.close();
+  }
+}

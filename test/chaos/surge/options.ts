@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util';
+import { faultDescriptions, faultKinds, type FaultKind } from './schedule.js';
+
+export interface ChaosOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly faults: readonly FaultKind[];
+  /** purchases that buyers begin in a second */
+  readonly rate: number;
+  /** only tell what would be done */
+  readonly dryRun: boolean;
+  /** leave data and logs where they are */
+  readonly keep: boolean;
+}
+
+const defaults = { seconds: 60, seed: 1, rate: 400 };
+const kinds = Object.keys(faultKinds) as FaultKind[];
+
+export const usage = `usage: npm run chaos -- [--seconds N] [--seed N] [--faults a,b,c] [--rate N] [--dry-run] [--keep]
+
+Sells to a crowd on two API nodes, two workers, a reconciler, Redis and PostgreSQL while every 1 to 3 seconds something
+breaks, then holds what buyers were told against both servers. The exit code is 0 only if every promise was kept.
+
+  --seconds N     how long things break (${defaults.seconds})
+  --seed N        same seed, same faults (${defaults.seed})
+  --faults a,b,c  only these kinds; \`none\` for none (all):
+${kinds.map((kind) => `                    ${kind.padEnd(15)} ${faultDescriptions[kind]}`).join('\n')}
+  --rate N        purchases begun in a second (${defaults.rate})
+  --dry-run       print the faults, do nothing
+  --keep          keep data, logs and journal, and say where
+  --help          this text`;
+
+/** Reads the command line; null: it asks for help. @throws Error that names what is wrong */
+export function readOptions(args: readonly string[]): ChaosOptions | null {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { seconds: text, seed: text, faults: text, rate: text, 'dry-run': flag, keep: flag, help: flag },
+  });
+  if (values.help) return null;
+  const count = (name: keyof typeof defaults): number => {
+    const given = values[name] ?? String(defaults[name]);
+    if (!/^\d{1,9}$/.test(given)) throw new Error(`--${name} must be an integer, not "${given}"`);
+    return Number(given);
+  };
+  return {
+    seconds: count('seconds'),
+    seed: count('seed'),
+    rate: count('rate'),
+    faults: faultsOf(values.faults),
+    dryRun: values['dry-run'],
+    keep: values.keep,
+  };
+}
+
+function faultsOf(given: string | undefined): FaultKind[] {
+  if (given === undefined) return kinds;
+  if (given === 'none') return [];
+  return given.split(',').map((name) => {
+    const kind = kinds.find((known) => known === name);
+    if (kind === undefined) throw new Error(`--faults: there is no "${name}", only ${kinds.join(', ')}`);
+    return kind;
+  });
+}
