@@ -7,7 +7,7 @@ import type { Surveyed } from './survey.js';
 /** An order that waits for longer than this may have lost its job. */
 const orphanAfterMs = 5000;
 /** With a long backlog every order is old: the same ones are not queued again and again. */
-const againAfterMs = 30_000;
+const againAfterMs = 10_000;
 /** By how much the clocks of nodes and of Redis may differ. */
 const clockSkewMs = 1000;
 const ordersPerJob = 500;

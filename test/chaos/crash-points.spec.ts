@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DomainError } from '../../src/domain/index.js';
 import { OrderIntake } from '../../src/orders/index.js';
@@ -114,6 +115,7 @@ async function perform(
     .then(() => false);
   const died = await Promise.race([through, victim.life.ended.then(() => true)]);
   through.catch(() => undefined); // when it is buried
+  await setImmediate(); // an answer that waits for no server may have gone out before the death
   return { outcome, died };
 }
 
@@ -124,6 +126,7 @@ async function makeGood(scene: Scene, outcome: Outcome, isImpatient: boolean): P
     await scene.repeat?.(rescuer, outcome).catch(unlessForLater);
   }
   let reloaded = await reconcileUntilQuiet();
+  if (outcome.kind !== 'silence') await scene.verify?.(outcome); // who had his answer need not ask again
   if (scene.repeat !== undefined) {
     await scene.repeat(rescuer, outcome);
     reloaded += await reconcileUntilQuiet();

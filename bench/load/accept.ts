@@ -1,0 +1,73 @@
+import type { Bench } from '../bench.js';
+import type { BenchSale } from '../system/sale.js';
+import { withCrowd } from '../system/tokens.js';
+import { runClosedLoop, type LoadResult } from './closed-loop.js';
+
+/** Connections that saturate one API process: more of them wait, and gain nothing. */
+export const saturating = 64;
+
+/** Tokens that are signed for each second of load: more than any server here answers. */
+const buyersASecond = 20_000;
+
+/** Where purchases of a ticket can be sent. */
+export interface Shop {
+  readonly url: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export function ours({ sluice }: Bench, sale: BenchSale, url: string = sluice.api.url): Shop {
+  return { url, path: sale.path, body: sale.body };
+}
+
+/** The yardstick: an emptied Redis with as much stock as anybody may ask for. */
+export async function bareShop(
+  { bare }: Bench,
+  { ticketTypeId, body }: BenchSale,
+  capacity = 10_000_000,
+): Promise<Shop> {
+  const answer = await fetch(`${bare.url}/stock`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ticketTypeId, capacity }),
+  });
+  if (!answer.ok) throw new Error(`the yardstick could not be filled: ${answer.status}`);
+  return { url: bare.url, path: '/orders', body };
+}
+
+/**
+ * Purchases as fast as so many connections get answers, each by another buyer with a key of its own.
+ * @throws Error when one of them was refused
+ */
+export async function acceptAll(
+  bench: Bench,
+  shop: Shop,
+  { seconds, connections = saturating }: { seconds: number; connections?: number },
+): Promise<LoadResult> {
+  const result = await withCrowd(bench, seconds * buyersASecond, (tokens) =>
+    runClosedLoop(
+      { ...shop, method: 'POST', tokens, keys: 'purchase-', connections, seconds },
+      { dir: bench.servers.dir, stop: bench.stop },
+    ),
+  );
+  if (result.refused > 0) throw new Error(`${shop.url}${shop.path} refused ${result.refused} of ${result.requests}`);
+  return result;
+}
+
+/** As `acceptAll`, and holds the answers against the books: what was accepted is written. Nothing works on after it. */
+export async function acceptAndSettle(
+  bench: Bench,
+  sale: BenchSale,
+  load: { seconds: number; connections?: number; url?: string },
+): Promise<LoadResult> {
+  const before = await bench.books.taken(sale);
+  const result = await acceptAll(bench, ours(bench, sale, load.url), load);
+  await bench.books.whenSettled(sale);
+  const written = (await bench.books.taken(sale)) - before;
+  if (written < result.requests) throw new Error(`${result.requests} were accepted, ${written} are written`);
+  return result;
+}
+
+export function rateOf({ requests, seconds }: { readonly requests: number; readonly seconds: number }): number {
+  return requests / seconds;
+}
