@@ -72,8 +72,8 @@ interface Visit {
 
 async function visitPoint(scenario: Scenario, point: CrashPoint): Promise<Visit> {
   await stage.clear();
-  const scene = await scenario(stage);
-  const victim = await MortalProcess.start(stage.servers, scene.durability);
+  const [scene, victim] = await Promise.all([scenario(stage), MortalProcess.start(stage.servers)]);
+  if (scene.durability !== undefined) victim.configure(scene.durability);
   const { outcome, died } = await perform(scene, victim, point);
   const visit = { reached: died, command: victim.life.commands.at(point.nth - 1) };
   try {
@@ -123,7 +123,7 @@ async function perform(
 async function makeGood(scene: Scene, outcome: Outcome, isImpatient: boolean): Promise<{ reloaded: number }> {
   if (isImpatient) {
     await look(scene);
-    await scene.repeat?.(rescuer, outcome).catch(unlessForLater);
+    if (outcome.kind === 'silence') await scene.repeat?.(rescuer, outcome).catch(unlessForLater);
   }
   let reloaded = await reconcileUntilQuiet();
   if (outcome.kind !== 'silence') await scene.verify?.(outcome); // who had his answer need not ask again

@@ -41,7 +41,7 @@ export class MortalProcess {
   private readonly queues: Queues;
   private readonly parts: Map<unknown, unknown>;
 
-  private constructor({ redisUrl, databaseUrl }: TestServers, durability: DurabilityMode) {
+  private constructor({ redisUrl, databaseUrl }: TestServers) {
     this.redis = new MortalRedis(redisUrl, this.life);
     this.database = new Database(databaseUrl, ignore);
     this.life.adoptPostgres(this.database.pool);
@@ -50,19 +50,24 @@ export class MortalProcess {
       [Database, this.database],
       [AdminQueries, new AdminQueries(this.database)],
       [RedisServer, this.redis],
-      [Durability, new Durability(this.redis, durability)],
+      [Durability, new Durability(this.redis, { kind: 'server' })],
       // never opened: no scenario needs to hear what others change, and no crash point is in it
       [ChangeFeed, new ChangeFeed(this.redis)],
       [Queues, this.queues],
     ]);
   }
 
-  /** @returns the process once its connections to Redis stand */
-  static async start(servers: TestServers, durability: DurabilityMode = { kind: 'server' }): Promise<MortalProcess> {
-    const started = new MortalProcess(servers, durability);
-    await started.redis.open();
-    await until(() => started.queues.oldestOrdersJobAt().then(() => true), { intervalMs: 1 });
+  /** @returns the process once its connections stand */
+  static async start(servers: TestServers): Promise<MortalProcess> {
+    const started = new MortalProcess(servers);
+    const isQueueOpen = (): Promise<boolean> => started.queues.oldestOrdersJobAt().then(() => true);
+    await Promise.all([started.database.ping(), started.redis.open(), until(isQueueOpen, { intervalMs: 1 })]);
     return started;
+  }
+
+  /** What a purchase waits for from here on. To be called before any part is taken. */
+  configure(durability: DurabilityMode): void {
+    this.parts.set(Durability, new Durability(this.redis, durability));
   }
 
   get<T>(part: Part<T>): T {

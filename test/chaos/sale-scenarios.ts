@@ -116,9 +116,11 @@ export const saleScenarios: Readonly<Record<string, Scenario>> = {
 /** A sale in which orders are everywhere that an order can be. */
 async function busySale(stage: Stage): Promise<Sale> {
   const sale = await stage.openSale();
-  await stage.written(sale, 'written', { quantities: [2, 1], key: 'k' });
-  await stage.unsettled(sale, 'unsettled');
-  await stage.undelivered(sale, 'undelivered', { quantities: [1, 1] });
+  await Promise.all([
+    stage.written(sale, 'written', { quantities: [2, 1], key: 'k' }),
+    stage.unsettled(sale, 'unsettled'),
+    stage.undelivered(sale, 'undelivered', { quantities: [1, 1] }),
+  ]);
   await stage.orphan(sale, 'queued', { quantities: [1, 1], key: 'k' });
   return sale;
 }

@@ -123,6 +123,9 @@ async function timed(request: Promise<Answer>): Promise<{ answer: Answer; tookMs
 /** Asserts what every route answers while a server is away; buyers first, so that they do not wait for admins. */
 async function expectOutage(down: Server): Promise<void> {
   const all = routes();
+  // the public figures may be a second old
+  const isOut = async (path: string): Promise<boolean> => (await system.api.get(path)).status === 503;
+  await until(async () => (await isOut(`/v1/sales/${sale.id}`)) && (await isOut('/v1/sales')));
   await Promise.all(all.filter(({ headers }) => headers !== admin).map((route) => expectOutageOf(down, route)));
   await Promise.all(all.filter(({ headers }) => headers === admin).map((route) => expectOutageOf(down, route)));
   const { answer, tookMs } = await timed(system.api.get('/health/ready'));
