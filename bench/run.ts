@@ -28,6 +28,7 @@ try {
     console.log(`\n${table(measured.flatMap((figure) => figure.results))}`);
     const races = measured.flatMap((figure) => figure.races ?? []);
     if (races.length > 0) console.log(`\n${raceTable(races)}`);
+    if (options.quick) console.log('\nShort runs of a small size: they show that all works, not how fast.');
   }
   if (failed.length > 0) throw new Error(`could not be measured: ${failed.join(', ')}`);
   exitCode = 0;

@@ -122,8 +122,8 @@ class ReconcilerRole implements OnApplicationBootstrap, OnApplicationShutdown {
     this.reconciler.start(this.config.reconcileIntervalMs);
   }
 
-  onApplicationShutdown(): void {
-    this.reconciler.stop();
+  onApplicationShutdown(): Promise<void> {
+    return this.reconciler.stop();
   }
 }
 

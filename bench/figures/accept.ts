@@ -2,7 +2,6 @@ import { acceptAll, acceptAndSettle, bareShop, ours, rateOf, saturating } from '
 import { generatorName } from '../load/closed-loop.js';
 import { runGenerator } from '../load/run-generator.js';
 import { summarize } from '../report/result.js';
-import { MachineLoad } from '../system/cpu.js';
 import { openSale } from '../system/sale.js';
 import { withCrowd } from '../system/tokens.js';
 import type { Figure } from './figure.js';
@@ -24,17 +23,14 @@ export const accept: Figure = {
   async measure(bench) {
     const { scale } = bench;
     const sale = await openSale(bench.sluice, capacity);
-    const shares: number[] = [];
-    let busy = 0;
+    let usage = {};
     const pairs = await interleave(
       bench,
       'accept',
       async (seconds) => rateOf(await acceptAll(bench, await bareShop(bench, sale), { seconds })),
       async (seconds) => {
-        const machine = new MachineLoad();
         const result = await acceptAndSettle(bench, sale, { seconds });
-        busy = Math.max(busy, machine.busy());
-        shares.push(result.cpuShare);
+        usage = result.usage;
         return rateOf(result);
       },
     );
@@ -57,12 +53,7 @@ export const accept: Figure = {
     return {
       results: [summarize('accept', 'orders/s', pairs)],
       timeline: timeline.buckets,
-      details: {
-        connections: saturating,
-        loadGenerator: generatorName,
-        loadGeneratorCores: Math.max(...shares),
-        machineBusy: busy,
-      },
+      details: { connections: saturating, loadGenerator: generatorName, ...usage },
     };
   },
 };

@@ -1,10 +1,8 @@
 import { Environment } from '../../src/config/environment.js';
 import type { Bench } from '../bench.js';
-import { acceptAll, acceptAndSettle, ours, rateOf, saturating } from '../load/accept.js';
+import { acceptAll, acceptAndSettle, ours, rateOf, saturating, type Usage } from '../load/accept.js';
 import { summarize } from '../report/result.js';
-import { MachineLoad } from '../system/cpu.js';
-import type { BenchSale } from '../system/sale.js';
-import { openSale } from '../system/sale.js';
+import { openSale, type BenchSale } from '../system/sale.js';
 import type { Figure } from './figure.js';
 import { interleave } from './interleave.js';
 
@@ -22,20 +20,19 @@ export const processes: Figure = {
     const { how, accept, stop } =
       'API_PROCESSES' in new Environment() ? await sharedPort(bench) : await twoPorts(bench);
     try {
-      let busy = 0;
+      let usage = {};
       const pairs = await interleave(
         bench,
         'processes',
         async (seconds) => rateOf(await acceptAndSettle(bench, sale, { seconds })),
         async (seconds) => {
-          const machine = new MachineLoad();
-          const rate = await accept(sale, seconds);
-          busy = Math.max(busy, machine.busy());
+          const result = await accept(sale, seconds);
+          usage = result.usage;
           await bench.books.whenSettled(sale);
-          return rate;
+          return result.perSecond;
         },
       );
-      return { results: [summarize('processes', 'orders/s', pairs)], details: { how, machineBusy: busy } };
+      return { results: [summarize('processes', 'orders/s', pairs)], details: { how, ...usage } };
     } finally {
       await stop();
     }
@@ -44,8 +41,7 @@ export const processes: Figure = {
 
 interface TwoProcesses {
   readonly how: string;
-  /** @returns accepted a second */
-  accept(sale: BenchSale, seconds: number): Promise<number>;
+  accept(sale: BenchSale, seconds: number): Promise<{ readonly perSecond: number; readonly usage: Usage }>;
   stop(): Promise<void>;
 }
 
@@ -53,7 +49,10 @@ async function sharedPort(bench: Bench): Promise<TwoProcesses> {
   const app = await bench.sluice.another('two-apis', { ROLES: 'api', API_PROCESSES: '2' });
   return {
     how: 'API_PROCESSES=2',
-    accept: async (sale, seconds) => rateOf(await acceptAndSettle(bench, sale, { url: app.url, seconds })),
+    async accept(sale, seconds) {
+      const result = await acceptAndSettle(bench, sale, { url: app.url, seconds });
+      return { perSecond: rateOf(result), usage: result.usage };
+    },
     stop: () => app.stop(),
   };
 }
@@ -65,11 +64,11 @@ async function twoPorts(bench: Bench): Promise<TwoProcesses> {
     how: 'two applications on two ports: API_PROCESSES is not there yet',
     async accept(sale, seconds) {
       const load = { connections: saturating / 2, seconds };
-      const results = await Promise.all([
+      const [first, other] = await Promise.all([
         acceptAll(bench, ours(bench, sale), load),
         acceptAll(bench, ours(bench, sale, second.url), load),
       ]);
-      return results.reduce((sum, result) => sum + rateOf(result), 0);
+      return { perSecond: rateOf(first) + rateOf(other), usage: first.usage };
     },
     stop: () => second.stop(),
   };

@@ -1,6 +1,7 @@
 import type { Bench } from '../bench.js';
 import type { BenchSale } from '../system/sale.js';
 import { withCrowd } from '../system/tokens.js';
+import { CoreMeter } from '../system/cpu.js';
 import { runClosedLoop, type LoadResult } from './closed-loop.js';
 
 /** Connections that saturate one API process: more of them wait, and gain nothing. */
@@ -8,6 +9,11 @@ export const saturating = 64;
 
 /** Tokens that are signed for each second of load: more than any server here answers. */
 const buyersASecond = 20_000;
+
+/** Cores that each server and the load generator used meanwhile, by `NAMECores`. */
+export type Usage = Readonly<Record<string, number>>;
+
+type AcceptResult = LoadResult & { readonly usage: Usage };
 
 /** Where purchases of a ticket can be sent. */
 export interface Shop {
@@ -43,13 +49,13 @@ export async function acceptAll(
   bench: Bench,
   shop: Shop,
   { seconds, connections = saturating }: { seconds: number; connections?: number },
-): Promise<LoadResult> {
-  const result = await withCrowd(bench, seconds * buyersASecond, (tokens) =>
-    runClosedLoop(
-      { ...shop, method: 'POST', tokens, keys: 'purchase-', connections, seconds },
-      { dir: bench.servers.dir, stop: bench.stop },
-    ),
-  );
+): Promise<AcceptResult> {
+  const result = await withCrowd(bench, seconds * buyersASecond, async (tokens) => {
+    const load = { ...shop, method: 'POST', tokens, keys: 'purchase-', connections, seconds } as const;
+    const meter = new CoreMeter(serversOf(bench));
+    const loaded = await runClosedLoop(load, { dir: bench.servers.dir, stop: bench.stop });
+    return { ...loaded, usage: { ...meter.read(), loadGeneratorCores: loaded.cpuShare } };
+  });
   if (result.refused > 0) throw new Error(`${shop.url}${shop.path} refused ${result.refused} of ${result.requests}`);
   return result;
 }
@@ -59,7 +65,7 @@ export async function acceptAndSettle(
   bench: Bench,
   sale: BenchSale,
   load: { seconds: number; connections?: number; url?: string },
-): Promise<LoadResult> {
+): Promise<AcceptResult> {
   const before = await bench.books.taken(sale);
   const result = await acceptAll(bench, ours(bench, sale, load.url), load);
   await bench.books.whenSettled(sale);
@@ -70,4 +76,14 @@ export async function acceptAndSettle(
 
 export function rateOf({ requests, seconds }: { readonly requests: number; readonly seconds: number }): number {
   return requests / seconds;
+}
+
+/** Pids of what a purchase at Sluice keeps busy. */
+function serversOf({ sluice, servers }: Bench): Record<string, number> {
+  return {
+    api: sluice.api.pid,
+    worker: sluice.worker.pid,
+    redis: servers.sluice.redis.pid,
+    postgres: servers.sluice.postgres.pid,
+  };
 }

@@ -12,9 +12,6 @@ export interface OrdersJob {
 }
 
 const ordersQueue = 'orders';
-const reconciliationQueue = 'reconciliation';
-/** The one job of the scheduler: run all passes. */
-const reconcileJob = 'reconcile';
 
 /**
  * BullMQ's defaults (locks and stalled checks of 30 s, one stalled run allowed) would let a killed worker's jobs lie for a
@@ -41,7 +38,6 @@ function cappedBackoff(attemptsMade: number): number {
 export class Queues {
   private readonly connection: Redis | Cluster;
   private readonly orders: Queue<OrdersJob>;
-  private readonly reconciliation: Queue;
   private readonly workers: Worker[] = [];
   private readonly workerConnections: (Redis | Cluster)[] = [];
 
@@ -51,7 +47,6 @@ export class Queues {
   ) {
     this.connection = redis.forQueue('producer');
     this.orders = this.producer(ordersQueue);
-    this.reconciliation = this.producer(reconciliationQueue);
   }
 
   /** Adds jobs in one call. Fails at once while Redis is away: the requeue pass finds what was not queued. */
@@ -59,12 +54,16 @@ export class Queues {
     await this.orders.addBulk(jobs.map((data) => ({ name: 'persist', data, opts: retryForever })));
   }
 
-  /** When the oldest order job that still waits, runs or is delayed was added; null: there is none. */
+  /**
+   * When the oldest job that waits or runs was added, by the clock of the node that added it; null: there is none. Jobs that wait
+   * for another attempt are left out: where a clock jumped they wait for hours.
+   */
   async oldestOrdersJobAt(): Promise<Date | null> {
     const oldest = await Promise.all(
-      (['wait', 'active', 'delayed'] as const).map((state) => this.orders.getJobs([state], 0, 0, true)),
+      (['wait', 'active'] as const).map((state) => this.orders.getJobs([state], 0, 0, true)),
     );
-    const times = oldest.flat().map(({ timestamp }) => timestamp);
+    // a job that ended between the two reads of BullMQ is undefined, whatever its type says
+    const times = (oldest.flat() as (Job<OrdersJob> | undefined)[]).flatMap((job) => job?.timestamp ?? []);
     return times.length === 0 ? null : new Date(Math.min(...times));
   }
 
@@ -73,21 +72,10 @@ export class Queues {
     this.worker(ordersQueue, concurrency, (job: Job<OrdersJob>) => process(job.data));
   }
 
-  /** Puts the reconciler's scheduler (back) into Redis. Safe to repeat. */
-  async scheduleReconciliation(everyMs: number): Promise<void> {
-    await this.reconciliation.upsertJobScheduler(reconcileJob, { every: everyMs }, { name: reconcileJob });
-  }
-
-  workReconciliation(process: () => Promise<unknown>): void {
-    this.worker(reconciliationQueue, 1, async () => {
-      await process();
-    });
-  }
-
   /** Waits for the jobs in hand, then closes every connection. */
   async close(): Promise<void> {
     await Promise.allSettled(this.workers.map((worker) => worker.close()));
-    await Promise.allSettled([this.orders.close(), this.reconciliation.close()]);
+    await this.orders.close();
     for (const connection of [this.connection, ...this.workerConnections]) connection.disconnect();
   }
 

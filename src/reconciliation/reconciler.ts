@@ -1,30 +1,36 @@
-import { Injectable } from '@nestjs/common';
-import { Queues } from '../queue/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
 import { Reconcile } from './reconcile.js';
 
-/** How often the scheduler is put back, which lives in Redis: a flush takes it and all jobs away. */
-const keepAliveMs = 2000;
-
-/** Has the passes run every so often, by whichever process of the fleet gets the job. */
+/**
+ * Runs the passes every so often while this process lives. A timer of its own: a scheduler in Redis goes with Redis's data, and
+ * stops for hours where the clock of the process that set it jumped.
+ */
 @Injectable()
 export class Reconciler {
-  private timer: NodeJS.Timeout | undefined;
+  private readonly logger = new Logger(Reconciler.name);
+  private readonly stopping = new AbortController();
+  private running: Promise<void> | undefined;
 
-  constructor(
-    private readonly queues: Queues,
-    private readonly reconcile: Reconcile,
-  ) {}
+  constructor(private readonly reconcile: Reconcile) {}
 
   start(everyMs: number): void {
-    this.queues.workReconciliation(() => this.reconcile.unlessRunning());
-    const schedule = (): void => {
-      this.queues.scheduleReconciliation(everyMs).catch(() => undefined); // Redis is away: the next turn tries again
-    };
-    schedule();
-    this.timer = setInterval(schedule, keepAliveMs);
+    this.running = this.run(everyMs);
   }
 
-  stop(): void {
-    clearInterval(this.timer);
+  /** Resolves when the reconciliation in hand is over. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(everyMs: number): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.reconcile.unlessRunning().catch((error: unknown) => {
+        this.logger.warn(error); // what was left undone is done by the next
+      });
+      await delay(everyMs, undefined, { signal }).catch(() => undefined); // stopped
+    }
   }
 }

@@ -4,8 +4,10 @@ import { DeadLetterRepository } from '../orders/index.js';
 import { Queues } from '../queue/index.js';
 import type { Surveyed } from './survey.js';
 
-/** An order that waits for longer than this may have lost its job. */
+/** An order that waits for longer than this, and for longer than every job, has lost its job. */
 const orphanAfterMs = 5000;
+/** An order that waits for longer than this is queued again whatever the jobs say: a job's age is what a node's clock said. */
+const orphanAnywayAfterMs = 30_000;
 /** With a long backlog every order is old: the same ones are not queued again and again. */
 const againAfterMs = 10_000;
 /** By how much the clocks of nodes and of Redis may differ. */
@@ -30,12 +32,11 @@ export class RequeueOrdersPass {
     const oldestJob = await this.queues.oldestOrdersJobAt();
     let requeued = 0;
     for (const { id, inspection } of old) {
-      // Whatever is older than the oldest job has none; with no job at all that is every order that is old.
-      const before = Math.min(
-        inspection.now.getTime() - orphanAfterMs,
-        (oldestJob?.getTime() ?? Infinity) - clockSkewMs,
-      );
       if (oldestJob !== null && performance.now() - (this.requeuedAt.get(id) ?? -Infinity) < againAfterMs) continue;
+      const now = inspection.now.getTime();
+      // Whatever is older than the oldest job has none; with no job at all that is every order that is old.
+      const withoutJob = Math.min(now - orphanAfterMs, (oldestJob?.getTime() ?? Infinity) - clockSkewMs);
+      const before = Math.max(withoutJob, now - orphanAnywayAfterMs);
       const count = await this.requeue(id, new Date(before));
       if (count > 0) this.requeuedAt.set(id, performance.now());
       requeued += count;

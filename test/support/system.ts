@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -93,10 +93,15 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     log,
     async stop() {
       for (const client of apis) await client.close();
-      await Promise.all(nodes.map((node) => node.close()));
+      await Promise.all(nodes.filter((node) => isListening(node)).map((node) => node.close()));
       await sql.end();
       redis.disconnect();
       await servers.stop();
     },
   };
+}
+
+/** A test may have closed it. */
+function isListening(node: NestFastifyApplication): boolean {
+  return (node.getHttpServer() as Server).listening;
 }

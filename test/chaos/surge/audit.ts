@@ -56,7 +56,7 @@ export async function audit(
   const redis = new Redis(redisUrl);
   const admin = new HttpClient(system.apiUrls[0] ?? '', { authorization: `Bearer ${system.keys.adminKey}` });
   try {
-    const rested = await comesToRest(books, pool, admin);
+    const moving = await comesToRest(books, pool, admin);
     const { rows } = await pool.query<Row>(allOrders);
     const fates = new Fates(rows, journal, losses);
     const stock = await stockFindings(books, pool, redis, sales, journal.capacities);
@@ -70,7 +70,7 @@ export async function audit(
         double: fates.doubles(),
         'over limit': fates.overLimit(),
         backward: [...journal.backward, ...fates.backward()],
-        stuck: [...(rested ? [] : ['not at rest after a minute']), ...stock.stuck],
+        stuck: [...(moving === null ? [] : [`not at rest after a minute: ${moving}`]), ...stock.stuck],
         unexpected: [
           ...journal.unexpected,
           ...stock.wrongCapacities,

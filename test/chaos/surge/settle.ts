@@ -10,18 +10,23 @@ const passes = ['expired', 'requeued', 'returned', 'closed', 'reloaded'] as cons
 
 const unfinished = `SELECT count(*)::int AS count FROM orders WHERE status = 'reserved'`;
 
-/** Waits until nothing is under way and two reconciliations in a row had nothing to do. False: not within a minute. */
-export async function comesToRest(books: readonly Books[], pool: pg.Pool, admin: HttpClient): Promise<boolean> {
+/** Waits until nothing is under way and two reconciliations in a row had nothing to do. @returns what was still moving after a minute; null: all is at rest */
+export async function comesToRest(books: readonly Books[], pool: pg.Pool, admin: HttpClient): Promise<string | null> {
   const deadline = performance.now() + patienceMs;
-  let idle = 0;
-  while (idle < 2 && performance.now() < deadline) {
+  let moving: string | null = 'never looked';
+  for (let idle = 0; idle < 2 && performance.now() < deadline; idle = moving === null ? idle + 1 : 0) {
     await delay(lookEveryMs);
-    const settled = (await Promise.all(books.map((book) => book.isSettled()))).every(Boolean);
-    const { rows } = await pool.query<{ count: number }>(unfinished);
-    const { status, body } = await admin.send({ method: 'POST', path: '/v1/admin/reconciliations' });
-    const did = body as Partial<Record<(typeof passes)[number], number>>;
-    const nothing = status === 200 && passes.every((pass) => did[pass] === 0);
-    idle = settled && rows[0]?.count === 0 && nothing ? idle + 1 : 0;
+    moving = await whatMoves(books, pool, admin);
   }
-  return idle === 2;
+  return moving;
+}
+
+async function whatMoves(books: readonly Books[], pool: pg.Pool, admin: HttpClient): Promise<string | null> {
+  const settled = await Promise.all(books.map((book) => book.isSettled()));
+  const { rows } = await pool.query<{ count: number }>(unfinished);
+  const { status, body } = await admin.send({ method: 'POST', path: '/v1/admin/reconciliations' });
+  const did = body as Partial<Record<(typeof passes)[number], number>>;
+  const held = rows[0]?.count ?? 0;
+  if (settled.every(Boolean) && held === 0 && status === 200 && passes.every((pass) => did[pass] === 0)) return null;
+  return `sales settled: ${settled.join(', ')}; ${held} holds; reconciliation ${status} ${JSON.stringify(body)}`;
 }
