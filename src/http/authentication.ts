@@ -4,6 +4,7 @@ import type { AdminKey, AdminRole, Config } from '../config/index.js';
 import { DomainError } from '../domain/index.js';
 import { type Admin, findAdmin, mayActAs } from './admin-keys.js';
 import { createTokenVerifier, type TokenVerifier } from './buyer-tokens.js';
+import { countOf } from './raw-headers.js';
 import { refuse } from './refusal.js';
 
 declare module 'fastify' {
@@ -60,20 +61,10 @@ export class Authentication {
 
 const bearer = /^bearer +([\x21-\x7e]+)$/i;
 
-/** The credentials of the one `Authorization` header. Node keeps the first of several: they are counted in the raw ones. */
+/** The credentials of the one `Authorization` header. */
 function bearerOf(request: FastifyRequest): string {
   const { headers, rawHeaders } = request.raw;
   const credentials = bearer.exec(headers.authorization ?? '')?.[1];
   if (credentials === undefined || countOf('authorization', rawHeaders) !== 1) throw refuse('unauthenticated');
   return credentials;
-}
-
-/** How often a header came. @param rawHeaders names and values in turn */
-function countOf(name: string, rawHeaders: readonly string[]): number {
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const header = rawHeaders[index];
-    if (header?.length === name.length && header.toLowerCase() === name) count++;
-  }
-  return count;
 }

@@ -1,5 +1,8 @@
+import { hash } from 'node:crypto';
+
 import { createVerifier } from 'fast-jwt';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { LRUCache } from 'lru-cache';
 
 import type { Config } from '../config/index.js';
 import { DomainError, unavailable } from '../domain/index.js';
@@ -7,8 +10,9 @@ import { isStorableText } from './json-body.js';
 import { refuse } from './refusal.js';
 
 const clockToleranceSeconds = 30;
-/** Tokens that were verified and have not expired; kept by their hash. A buyer who polls is verified once. */
 const maxCachedTokens = 20_000;
+/** A key that was taken out of the JWKS is good for so much longer. */
+const maxCachedMs = 600_000;
 const jwksTimeoutMs = 2000;
 const maxSubjectLength = 255;
 
@@ -23,89 +27,109 @@ export interface TokenVerifier {
 
 type TokenOptions = Pick<Config, 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
 
+/** A token that was verified. */
+interface Verified {
+  readonly buyerId: string;
+  /** seconds since 1970; undefined: never */
+  readonly exp: number | undefined;
+}
+
 /** The verifier that the configuration asks for. */
 export function createTokenVerifier(options: TokenOptions): TokenVerifier {
   const { buyerTokens } = options;
-  return buyerTokens.kind === 'secret'
-    ? new SecretTokenVerifier(buyerTokens.secret, options)
-    : new JwksTokenVerifier(new URL(buyerTokens.url), options);
+  return new CachingVerifier(
+    buyerTokens.kind === 'secret'
+      ? secretVerifier(buyerTokens.secret, options)
+      : jwksVerifier(new URL(buyerTokens.url), options),
+  );
+}
+
+/** Remembers tokens until they expire, by their hash: a buyer who polls is verified once. */
+class CachingVerifier implements TokenVerifier {
+  private readonly known = new LRUCache<string, Verified>({ max: maxCachedTokens, ttl: maxCachedMs });
+
+  constructor(private readonly read: (token: string) => Verified | Promise<Verified>) {}
+
+  verify(token: string): string | Promise<string> {
+    const digest = hash('sha256', token, 'base64');
+    const known = this.known.get(digest);
+    if (known !== undefined && !isOver(known)) return known.buyerId;
+    const verified = this.read(token);
+    return verified instanceof Promise
+      ? verified.then((later) => this.keep(digest, later))
+      : this.keep(digest, verified);
+  }
+
+  private keep(digest: string, verified: Verified): string {
+    this.known.set(digest, verified);
+    return verified.buyerId;
+  }
+}
+
+function isOver({ exp }: Verified): boolean {
+  return exp !== undefined && Date.now() >= (exp + clockToleranceSeconds) * 1000;
 }
 
 /** HS256 with a shared secret; synchronous, 13 µs a token. */
-class SecretTokenVerifier implements TokenVerifier {
-  private readonly claimsOf: (token: string) => unknown;
-
-  constructor(secret: string, { buyerAudience, buyerIssuer }: TokenOptions) {
-    this.claimsOf = createVerifier({
-      key: secret,
-      algorithms: ['HS256'],
-      clockTolerance: clockToleranceSeconds * 1000,
-      cache: maxCachedTokens,
-      // fast-jwt checks a claim only where it is there
-      requiredClaims: [
-        'sub',
-        ...(buyerAudience === undefined ? [] : ['aud']),
-        ...(buyerIssuer === undefined ? [] : ['iss']),
-      ],
-      ...(buyerAudience === undefined ? {} : { allowedAud: buyerAudience }),
-      ...(buyerIssuer === undefined ? {} : { allowedIss: buyerIssuer }),
-    });
-  }
-
-  verify(token: string): string {
+function secretVerifier(secret: string, { buyerAudience, buyerIssuer }: TokenOptions): (token: string) => Verified {
+  const claimsOf = createVerifier({
+    key: secret,
+    algorithms: ['HS256'],
+    clockTolerance: clockToleranceSeconds * 1000,
+    // fast-jwt checks a claim only where it is there
+    requiredClaims: [
+      'sub',
+      ...(buyerAudience === undefined ? [] : ['aud']),
+      ...(buyerIssuer === undefined ? [] : ['iss']),
+    ],
+    ...(buyerAudience === undefined ? {} : { allowedAud: buyerAudience }),
+    ...(buyerIssuer === undefined ? {} : { allowedIss: buyerIssuer }),
+  });
+  return (token) => {
     let claims: unknown;
     try {
-      claims = this.claimsOf(token);
+      claims = claimsOf(token);
     } catch {
       throw refuse('unauthenticated');
     }
-    return subjectOf(claims);
-  }
+    return verified(claims);
+  };
 }
 
 /** RS256, ES256 or EdDSA with the keys of a JWKS, which are fetched when first needed and kept for ten minutes. */
-class JwksTokenVerifier implements TokenVerifier {
-  private readonly keyOf: JWTVerifyGetKey;
-
-  constructor(
-    url: URL,
-    private readonly options: TokenOptions,
-  ) {
-    const keys = createRemoteJWKSet(url, { timeoutDuration: jwksTimeoutMs });
-    this.keyOf = async (header, token) => {
-      try {
-        return await keys(header, token);
-      } catch (error) {
-        // there is no such key, or there are several: the token's fault
-        if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-        throw unavailable(error);
-      }
-    };
-  }
-
-  async verify(token: string): Promise<string> {
-    const { buyerAudience, buyerIssuer } = this.options;
+function jwksVerifier(url: URL, { buyerAudience, buyerIssuer }: TokenOptions): (token: string) => Promise<Verified> {
+  const keys = createRemoteJWKSet(url, { timeoutDuration: jwksTimeoutMs });
+  const keyOf: JWTVerifyGetKey = async (header, token) => {
     try {
-      const { payload } = await jwtVerify(token, this.keyOf, {
+      return await keys(header, token);
+    } catch (error) {
+      // there is no such key, or there are several: the token's fault
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+      throw unavailable(error);
+    }
+  };
+  return async (token) => {
+    try {
+      const { payload } = await jwtVerify(token, keyOf, {
         algorithms: ['RS256', 'ES256', 'EdDSA'],
         clockTolerance: clockToleranceSeconds,
         ...(buyerAudience === undefined ? {} : { audience: buyerAudience }),
         ...(buyerIssuer === undefined ? {} : { issuer: buyerIssuer }),
       });
-      return subjectOf(payload);
+      return verified(payload);
     } catch (error) {
       if (error instanceof DomainError) throw error;
       throw refuse('unauthenticated');
     }
-  }
+  };
 }
 
-function subjectOf(claims: unknown): string {
-  const { sub } = claims as { sub?: unknown };
+function verified(claims: unknown): Verified {
+  const { sub, exp } = claims as { sub?: unknown; exp?: number };
   if (typeof sub !== 'string' || sub.length === 0 || isTooLong(sub) || !isStorableText(sub)) {
     throw refuse('unauthenticated');
   }
-  return sub;
+  return { buyerId: sub, exp };
 }
 
 /** Counts code points, as everywhere. */

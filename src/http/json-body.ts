@@ -102,5 +102,5 @@ const unstorable = 'must not contain U+0000 or lone surrogates';
 
 /** Whether the text is well-formed Unicode without U+0000. */
 export function isStorableText(text: string): boolean {
-  return !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+  return text.isWellFormed() && !text.includes('\0');
 }

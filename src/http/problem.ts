@@ -86,8 +86,8 @@ export function sendProblem(refusal: DomainError, request: FastifyRequest, reply
     .header('x-request-id', request.id)
     .header('cache-control', 'no-store')
     .header('content-type', problemMediaType)
-    // as bytes: Fastify would add a charset to the media type of a text
-    .send(Buffer.from(JSON.stringify(problemDocument(refusal, { path: pathOf(request.raw.url), id: request.id }))));
+    .serializer(JSON.stringify) // with its own Fastify would add a charset to the media type
+    .send(problemDocument(refusal, { path: pathOf(request.raw.url), id: request.id }));
 }
 
 /** A whole HTTP/1.1 answer for a request so broken that there is no reply object for it. Closes the connection. */

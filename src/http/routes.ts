@@ -8,6 +8,7 @@ import { directHandler } from './direct-handler.js';
 import { readIdempotencyKey } from './idempotency.js';
 import { isStorableText } from './json-body.js';
 import { dtoReader, queryReader, refuseBody } from './read-dto.js';
+import { countOf } from './raw-headers.js';
 import { refuse } from './refusal.js';
 import { inputOf } from './route-input.js';
 
@@ -111,11 +112,10 @@ function inputCheck(url: string, { controller, method }: RouteDeclaration['handl
   };
 }
 
-/** Node joins the values of a header that came several times into one, which would look like a key: they are counted first. */
+/** Several headers would look like one key, joined. */
 function idempotencyKeyOf({ headers, raw }: FastifyRequest): string | undefined {
   if (headers['idempotency-key'] === undefined) return undefined;
-  const sent = raw.headersDistinct['idempotency-key'];
-  return readIdempotencyKey(sent?.length === 1 ? sent[0] : sent);
+  return readIdempotencyKey(countOf('idempotency-key', raw.rawHeaders) === 1 ? headers['idempotency-key'] : []);
 }
 
 /**

@@ -1,4 +1,5 @@
---[[ reserve: takes stock for one order, all of it or none. The only script that decides whether a buyer may have stock.
+--[[ reserve: takes stock for orders, one after the other, for each all of it or none. The only script that decides whether a buyer
+  may have stock. What does not change from order to order (trust, status, time) is looked up once.
   KEYS[1] sale        hash: epoch, fence, runId, status, opensAt, closesAt, maxPerBuyer
   KEYS[2] stock       hash: ticketTypeId -> available
   KEYS[3] buyers      hash: buyerId -> tickets queued, held or owned
@@ -7,56 +8,73 @@
   KEYS[6] queued-sum  hash: ticketTypeId -> tickets in the outbox
   KEYS[7] queued-by   hash: buyerId -> ids of his orders in the outbox, joined
   KEYS[8] idem        hash: idempotency field -> orderId .. body hash
-  ARGV[1] orderId  ARGV[2] buyerId  ARGV[3] idempotency field, '' for none  ARGV[4] body hash
-  ARGV[5] order as JSON  ARGV[6..] ticketTypeId, quantity, ...
-  Returns {'reserved', takenAtMs} (also for an order id that is in the outbox already: a script that is sent twice takes once),
+  ARGV for each order: orderId, buyerId, idempotency field ('' for none), body hash, order as JSON, number of items,
+    and for each item: ticketTypeId, quantity
+  Returns for each order
+    {'reserved', takenAtMs} (also for an order id that is in the outbox already: a script that is sent twice takes once),
     {'replayed', orderId}, {'reused'}, {'recovering'}, {'draft'}, {'closed'}, {'paused'}, {'not-open', opensAtMs, nowMs},
     {'sold-out', ticketTypeId, ...}, {'limit', tickets left} ]]
-local sale = redis.call('HMGET', KEYS[1], 'epoch', 'fence', 'runId', 'status', 'opensAt', 'closesAt', 'maxPerBuyer')
-local epoch, status = sale[1], sale[4]
-if not epoch or sale[2] or sale[3] ~= runId() then return {'recovering'} end
+local call = redis.call
+local sale = call('HMGET', KEYS[1], 'epoch', 'fence', 'runId', 'status', 'opensAt', 'closesAt', 'maxPerBuyer')
+local epoch, most = sale[1], sale[7]
+local trusted = epoch and not sale[2] and sale[3] == runId()
+  and call('HGET', KEYS[2], STAMP) == epoch and call('HGET', KEYS[3], STAMP) == epoch
+  and call('HGET', KEYS[4], STAMP) == epoch and call('HGET', KEYS[8], STAMP) == epoch
 
-local types = {STAMP}
-for i = 6, #ARGV, 2 do types[#types + 1] = ARGV[i] end
-local stock = redis.call('HMGET', KEYS[2], unpack(types))
-local buyer = redis.call('HMGET', KEYS[3], STAMP, ARGV[2])
-local queued = redis.call('HMGET', KEYS[4], STAMP, ARGV[1])
-local idem = redis.call('HMGET', KEYS[8], STAMP, ARGV[3])
-if stock[1] ~= epoch or buyer[1] ~= epoch or queued[1] ~= epoch or idem[1] ~= epoch then return {'recovering'} end
-
-if queued[2] then return {'reserved', string.match(queued[2], '^%d+')} end
-if ARGV[3] ~= '' and idem[2] then
-  if string.sub(idem[2], 37) ~= ARGV[4] then return {'reused'} end
-  return {'replayed', string.sub(idem[2], 1, 36)}
-end
-
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if status == 'draft' then return {'draft'} end
-if status == 'closed' or now >= tonumber(sale[6]) then return {'closed'} end
-if status == 'paused' then return {'paused'} end
 local nowMs = string.format('%.0f', now)
-if now < tonumber(sale[5]) then return {'not-open', sale[5], nowMs} end
 
-local lacking, total = {'sold-out'}, 0
-for i = 2, #types do
-  local quantity = tonumber(ARGV[2 * i + 3])
-  if not stock[i] then return {'recovering'} end
-  if tonumber(stock[i]) < quantity then lacking[#lacking + 1] = types[i] end
-  total = total + quantity
+-- Why nobody gets anything now; nil: the sale sells.
+local function shut()
+  local status = sale[4]
+  if status == 'draft' then return {'draft'} end
+  if status == 'closed' or now >= tonumber(sale[6]) then return {'closed'} end
+  if status == 'paused' then return {'paused'} end
+  if now < tonumber(sale[5]) then return {'not-open', sale[5], nowMs} end
 end
-if #lacking > 1 then return lacking end
-local left = sale[7] - (buyer[2] or 0)
-if total > left then return {'limit', math.max(left, 0)} end
+local refusal = trusted and shut()
 
-for i = 2, #types do
-  local quantity = ARGV[2 * i + 3]
-  redis.call('HINCRBY', KEYS[2], types[i], -quantity)
-  redis.call('HINCRBY', KEYS[6], types[i], quantity)
+-- The order whose arguments begin at `at`, and whose items are those from `first` to `last`.
+local function take(at, first, last)
+  local id, buyer, field, bodyHash = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local queued = call('HGET', KEYS[4], id)
+  if queued then return {'reserved', string.match(queued, '^%d+')} end
+  local known = field ~= '' and call('HGET', KEYS[8], field)
+  if known then
+    if string.sub(known, 37) ~= bodyHash then return {'reused'} end
+    return {'replayed', string.sub(known, 1, 36)}
+  end
+  if refusal then return refusal end
+
+  local lacking, total = {'sold-out'}, 0
+  for i = first, last, 2 do
+    local available, quantity = call('HGET', KEYS[2], ARGV[i]), tonumber(ARGV[i + 1])
+    if not available then return {'recovering'} end
+    if tonumber(available) < quantity then lacking[#lacking + 1] = ARGV[i] end
+    total = total + quantity
+  end
+  if #lacking > 1 then return lacking end
+  local left = most - (call('HGET', KEYS[3], buyer) or 0)
+  if total > left then return {'limit', math.max(left, 0)} end
+
+  for i = first, last, 2 do
+    call('HINCRBY', KEYS[2], ARGV[i], -ARGV[i + 1])
+    call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1])
+  end
+  call('HINCRBY', KEYS[3], buyer, total)
+  call('HSET', KEYS[4], id, nowMs .. ' ' .. most .. ' ' .. ARGV[at + 4])
+  call('ZADD', KEYS[5], now, id)
+  call('HSET', KEYS[7], buyer, (call('HGET', KEYS[7], buyer) or '') .. id)
+  if field ~= '' then call('HSET', KEYS[8], field, id .. bodyHash) end
+  return {'reserved', nowMs}
 end
-redis.call('HINCRBY', KEYS[3], ARGV[2], total)
-redis.call('HSET', KEYS[4], ARGV[1], nowMs .. ' ' .. sale[7] .. ' ' .. ARGV[5])
-redis.call('ZADD', KEYS[5], now, ARGV[1])
-redis.call('HSET', KEYS[7], ARGV[2], (redis.call('HGET', KEYS[7], ARGV[2]) or '') .. ARGV[1])
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[8], ARGV[3], ARGV[1] .. ARGV[4]) end
-return {'reserved', nowMs}
+
+local outcomes, at = {}, 1
+while at <= #ARGV do
+  local first = at + 6
+  local last = first + 2 * ARGV[at + 5] - 1
+  outcomes[#outcomes + 1] = trusted and take(at, first, last) or {'recovering'}
+  at = last + 1
+end
+return outcomes

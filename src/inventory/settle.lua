@@ -3,7 +3,7 @@
   KEYS[1] stock  KEYS[2] buyers  KEYS[3] queued  KEYS[4] queued-at  KEYS[5] queued-sum  KEYS[6] queued-by
   ARGV[1] channel of orders  ARGV[2] saleId  ARGV[3] channel of stock  ARGV[4..] orderId, status as in Postgres, ...
   Returns how many were in the outbox ]]
-local settled, message, returned = 0, ARGV[2], false
+local settled, parts, returned, sums = 0, {ARGV[2]}, false, {}
 for i = 4, #ARGV, 2 do
   local id, status = ARGV[i], ARGV[i + 1]
   local entry = redis.call('HGET', KEYS[3], id)
@@ -17,7 +17,7 @@ for i = 4, #ARGV, 2 do
     if ids == '' then redis.call('HDEL', KEYS[6], order.buyerId) else redis.call('HSET', KEYS[6], order.buyerId, ids) end
     local total = 0
     for _, item in ipairs(order.items) do
-      redis.call('HINCRBY', KEYS[5], item.ticketTypeId, -item.quantity)
+      sums[item.ticketTypeId] = (sums[item.ticketTypeId] or 0) + item.quantity
       if status == 'rejected' then redis.call('HINCRBY', KEYS[1], item.ticketTypeId, item.quantity) end
       total = total + item.quantity
     end
@@ -27,8 +27,9 @@ for i = 4, #ARGV, 2 do
     returned = returned or status == 'rejected'
     settled = settled + 1
   end
-  message = message .. ' ' .. id .. ':' .. status
+  parts[#parts + 1] = id .. ':' .. status
 end
-redis.call('PUBLISH', ARGV[1], message)
+for id, tickets in pairs(sums) do redis.call('HINCRBY', KEYS[5], id, -tickets) end
+redis.call('PUBLISH', ARGV[1], table.concat(parts, ' '))
 if returned then redis.call('PUBLISH', ARGV[3], ARGV[2]) end
 return settled

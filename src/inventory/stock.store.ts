@@ -18,7 +18,8 @@ import { load } from './load.script.js';
 import { parseEntry, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
 import { peek, type Peeked } from './peek.script.js';
 import { release, type ReleaseOutcome } from './release.script.js';
-import { reserve, type ReserveOutcome } from './reserve.script.js';
+import { ReserveBatches } from './reserve-batches.js';
+import type { ReserveOutcome } from './reserve.script.js';
 import { settle } from './settle.script.js';
 
 /** What Redis knows of a sale beside its stock: all that `reserve` decides by. */
@@ -53,13 +54,15 @@ const stagedTtlMs = 120_000;
  */
 @Injectable()
 export class StockStore {
-  constructor(private readonly redis: RedisServer) {}
+  private readonly reserves: ReserveBatches;
+
+  constructor(private readonly redis: RedisServer) {
+    this.reserves = new ReserveBatches(redis);
+  }
 
   /** Takes stock for an order. The same order id is safe to send again while the order is in the outbox. */
   reserve(saleId: string, order: QueuedOrder): Promise<ReserveOutcome> {
-    const args = [order.id, order.buyerId, order.idempotency ?? '', order.bodyHash ?? '', JSON.stringify(order)];
-    for (const item of order.items) args.push(item.ticketTypeId, String(item.quantity));
-    return this.redis.run(reserve, saleId, args);
+    return this.reserves.reserve(saleId, order);
   }
 
   /** Ends orders' time in the outbox once Postgres has them, and tells everyone. Safe to repeat. */

@@ -1,24 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { Sale } from '../domain/index.js';
-import type { ReserveOutcome } from '../inventory/index.js';
+import type { DomainError, Sale } from '../domain/index.js';
 import { ChangeFeed, stockChannel } from '../redis/index.js';
-
-type Refusal = Extract<ReserveOutcome, { kind: 'closed' | 'paused' | 'not-open' | 'sold-out' }>;
+import { refusal, type Refused } from './refusal.js';
 
 interface Items {
   readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
 }
 
+/** An answer that serves for many: made once, since a sold-out sale gives it thousands of times a second. */
 interface Remembered {
+  readonly refusal: DomainError;
+  readonly untilMs: number;
+}
+
+interface Known {
   /** this node's copy of the sale, to which the refusals belong */
   readonly copy: Sale;
   /** why the whole sale refuses */
-  sale?: { readonly refusal: Refusal; readonly untilMs: number };
+  sale?: Remembered;
   /** by ticket type: a quantity that was too many */
-  readonly lacking: Map<string, { readonly quantity: number; readonly untilMs: number }>;
+  readonly lacking: Map<string, Remembered & { readonly quantity: number }>;
 }
 
+const closed = refusal({ kind: 'closed' });
 /** Stock that came back is seen after this long even where its message was lost. */
 const rememberMs = 1000;
 const maxSales = 1000;
@@ -30,7 +35,7 @@ const maxSales = 1000;
  */
 @Injectable()
 export class LocalRefusals {
-  private readonly remembered = new LRUCache<string, Remembered>({ max: maxSales });
+  private readonly remembered = new LRUCache<string, Known>({ max: maxSales });
 
   constructor(feed: ChangeFeed) {
     feed.on(stockChannel, (saleId) => {
@@ -47,44 +52,47 @@ export class LocalRefusals {
   }
 
   /** The refusal that a purchase would meet; null: ask Redis. */
-  find(sale: Sale, { items }: Items): Refusal | null {
-    if (sale.status === 'closed') return { kind: 'closed' };
+  find(sale: Sale, { items }: Items): DomainError | null {
+    if (sale.status === 'closed') return closed;
     const known = this.remembered.get(sale.id);
     if (known?.copy !== sale) return null;
     const nowMs = performance.now();
     if (known.sale !== undefined && nowMs < known.sale.untilMs) return known.sale.refusal;
-    const ticketTypeIds = items
-      .filter(({ ticketTypeId, quantity }) => {
-        const lacking = known.lacking.get(ticketTypeId);
-        return lacking !== undefined && nowMs < lacking.untilMs && quantity >= lacking.quantity;
-      })
-      .map(({ ticketTypeId }) => ticketTypeId);
-    return ticketTypeIds.length > 0 ? { kind: 'sold-out', ticketTypeIds } : null;
+    const lacking: string[] = [];
+    let answer: DomainError | null = null;
+    for (const { ticketTypeId, quantity } of items) {
+      const found = known.lacking.get(ticketTypeId);
+      if (found === undefined || nowMs >= found.untilMs || quantity < found.quantity) continue;
+      lacking.push(ticketTypeId);
+      answer = found.refusal;
+    }
+    return lacking.length > 1 ? refusal({ kind: 'sold-out', ticketTypeIds: lacking }) : answer;
   }
 
-  /** Remembers what Redis said to a purchase, if it would say the same to others. */
-  note(sale: Sale, { items }: Items, outcome: ReserveOutcome): void {
+  /** Remembers what Redis said to a purchase, and what was answered, if it would say the same to others. */
+  note(sale: Sale, { items }: Items, refused: Refused, answer: DomainError): void {
     const untilMs = performance.now() + rememberMs;
-    switch (outcome.kind) {
+    switch (refused.kind) {
       case 'closed':
       case 'paused':
-        this.of(sale).sale = { refusal: outcome, untilMs };
+        this.of(sale).sale = { refusal: answer, untilMs };
         return;
       case 'not-open':
         // not a moment longer than until it opens
-        this.of(sale).sale = { refusal: outcome, untilMs: Math.min(untilMs, performance.now() + outcome.opensInMs) };
+        this.of(sale).sale = { refusal: answer, untilMs: Math.min(untilMs, performance.now() + refused.opensInMs) };
         return;
       case 'sold-out':
         for (const { ticketTypeId, quantity } of items) {
-          if (outcome.ticketTypeIds.includes(ticketTypeId))
-            this.of(sale).lacking.set(ticketTypeId, { quantity, untilMs });
+          if (!refused.ticketTypeIds.includes(ticketTypeId)) continue;
+          const alone = refusal({ kind: 'sold-out', ticketTypeIds: [ticketTypeId] });
+          this.of(sale).lacking.set(ticketTypeId, { refusal: alone, quantity, untilMs });
         }
         return;
       default: // holds for this buyer, or for this moment
     }
   }
 
-  private of(sale: Sale): Remembered {
+  private of(sale: Sale): Known {
     let known = this.remembered.get(sale.id);
     if (known?.copy !== sale) this.remembered.set(sale.id, (known = { copy: sale, lacking: new Map() }));
     return known;

@@ -37,23 +37,25 @@ export class OrdersController {
   @ApiAcceptedResponse({ type: OrderView, description: 'the order will reach reserved or rejected, whatever crashes' })
   @Problems('not_found', 'idempotency_key_reused', 'recovering', 'sale_closed', 'sale_paused', 'sale_not_open')
   @Problems('sold_out', 'limit_exceeded', 'payload_too_large', 'unsupported_media_type')
-  async purchase(
+  purchase(
     @Id('saleId') saleId: string,
     @Body() body: PurchaseBody,
     @IdempotencyKey() key: string | undefined,
     @BuyerId() buyerId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Order> {
-    const { order, replayed } = await this.purchases.execute({
+    const purchase = this.purchases.execute({
       saleId,
       buyerId,
       items: body.items,
       answers: body.answers ?? {},
       idempotency: key === undefined ? null : { field: idempotencyField(buyerId, key), bodyHash: bodyHash(body) },
     });
-    void reply.header('location', `/v1/sales/${saleId}/orders/${order.id}`).header('retry-after', '1');
-    if (replayed) void reply.header('idempotency-replayed', 'true');
-    return order;
+    return purchase.then(({ order, replayed }) => {
+      void reply.header('location', `/v1/sales/${saleId}/orders/${order.id}`).header('retry-after', '1');
+      if (replayed) void reply.header('idempotency-replayed', 'true');
+      return order;
+    });
   }
 
   @Get()

@@ -36,17 +36,15 @@ const write: Statement = {
     ), by_buyer AS (
       SELECT o.buyer_id, sum(items.quantity)::int AS tickets, min(o.max_per_buyer) AS most
       FROM ${incoming} JOIN items ON items.order_id = o.id GROUP BY o.buyer_id
-    ), known_buyers AS (
-      UPDATE buyer_totals t SET tickets = t.tickets + b.tickets FROM by_buyer b
-      WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id AND (t.tickets + b.tickets <= b.most
+    ), buyers AS (
+      -- an update that joins buyer_totals would be planned to read all of the sale's
+      INSERT INTO buyer_totals AS t (sale_id, buyer_id, tickets)
+      SELECT $1, b.buyer_id, b.tickets FROM by_buyer b WHERE b.tickets <= b.most
+      ON CONFLICT (sale_id, buyer_id) DO UPDATE SET tickets = t.tickets + excluded.tickets
+      WHERE t.tickets + excluded.tickets <= (SELECT b.most FROM by_buyer b WHERE b.buyer_id = excluded.buyer_id)
         -- an order that was accepted later, under a higher limit, may have been written before this one
-        OR t.tickets + b.tickets <= (SELECT max(o.max_per_buyer) FROM orders o
-          WHERE o.sale_id = $1 AND o.buyer_id = b.buyer_id AND o.status IN ('reserved', 'confirmed'))) RETURNING 1
-    ), new_buyers AS (
-      INSERT INTO buyer_totals (sale_id, buyer_id, tickets)
-      SELECT $1, b.buyer_id, b.tickets FROM by_buyer b
-      WHERE b.tickets <= b.most
-        AND NOT EXISTS (SELECT FROM buyer_totals t WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id)
+        OR t.tickets + excluded.tickets <= (SELECT max(o.max_per_buyer) FROM orders o
+          WHERE o.sale_id = $1 AND o.buyer_id = excluded.buyer_id AND o.status IN ('reserved', 'confirmed'))
       RETURNING 1
     ), by_type AS (
       SELECT ticket_type_id, sum(quantity)::int AS tickets FROM items GROUP BY ticket_type_id
@@ -56,8 +54,7 @@ const write: Statement = {
     )
     SELECT ARRAY(SELECT id::text FROM fresh) AS fresh,
       (SELECT count(*) FROM types) = (SELECT count(*) FROM by_type) AS "inStock",
-      (SELECT count(*) FROM known_buyers) + (SELECT count(*) FROM new_buyers) = (SELECT count(*) FROM by_buyer)
-        AS "withinLimit"`,
+      (SELECT count(*) FROM buyers) = (SELECT count(*) FROM by_buyer) AS "withinLimit"`,
 };
 
 /** Writes orders that take nothing. */

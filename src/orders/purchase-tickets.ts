@@ -4,7 +4,6 @@ import {
   checkAnswers,
   DomainError,
   invalidField,
-  notFound,
   recovering,
   unavailable,
   type Answers,
@@ -12,13 +11,14 @@ import {
   type OrderItem,
   type Sale,
 } from '../domain/index.js';
-import { StockStore, type QueuedOrder, type ReserveOutcome } from '../inventory/index.js';
+import { StockStore, type QueuedOrder } from '../inventory/index.js';
 import { Durability } from '../redis/index.js';
 import { MendSales, SaleSnapshots } from '../sales/index.js';
 import { LocalRefusals } from './local-refusals.js';
 import { newOrderId } from './new-order-id.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
+import { refusal } from './refusal.js';
 
 export interface PurchaseRequest {
   readonly saleId: string;
@@ -51,14 +51,23 @@ export class PurchaseTickets {
     private readonly refusals: LocalRefusals,
   ) {}
 
-  async execute(request: PurchaseRequest): Promise<PurchaseAnswer> {
-    const sale = await this.sales.get(request.saleId);
+  /** What this node can refuse by itself it refuses at once: it throws, and no promise is made. */
+  execute(request: PurchaseRequest): Promise<PurchaseAnswer> {
+    const sale = this.sales.fresh(request.saleId);
+    if (sale !== undefined) return this.purchase(sale, request);
+    return this.sales.get(request.saleId).then((loaded) => this.purchase(loaded, request));
+  }
+
+  private purchase(sale: Sale, request: PurchaseRequest): Promise<PurchaseAnswer> {
     const items = checkedItems(sale, request);
     if (request.idempotency === null) {
       const known = this.refusals.find(sale, request);
-      if (known !== null) throw refusal(known);
+      if (known !== null) throw known;
     }
-    const order = newOrder(sale, request, items);
+    return this.reserve(sale, newOrder(sale, request, items), request);
+  }
+
+  private async reserve(sale: Sale, order: QueuedOrder, request: PurchaseRequest): Promise<PurchaseAnswer> {
     const outcome = await this.stock.reserve(sale.id, order);
     switch (outcome.kind) {
       case 'reserved': {
@@ -75,9 +84,11 @@ export class PurchaseTickets {
       case 'recovering':
         this.mender.notice(sale.id);
         throw recovering();
-      default:
-        this.refusals.note(sale, request, outcome);
-        throw refusal(outcome);
+      default: {
+        const refused = refusal(outcome);
+        this.refusals.note(sale, request, outcome, refused);
+        throw refused;
+      }
     }
   }
 }
@@ -110,29 +121,4 @@ function checkedItems(sale: Sale, request: PurchaseRequest): OrderItem[] {
     }
     return { ticketTypeId, quantity, unitPriceMinor: type.priceMinor };
   });
-}
-
-function refusal(outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'replayed' | 'recovering' }>): DomainError {
-  switch (outcome.kind) {
-    case 'key-reused':
-      return new DomainError('idempotency_key_reused', 'This Idempotency-Key was used with another body.');
-    case 'draft':
-      return notFound('sale');
-    case 'closed':
-      return new DomainError('sale_closed', 'The sale is closed.');
-    case 'paused':
-      return new DomainError('sale_paused', 'The sale is paused.');
-    case 'not-open':
-      return new DomainError('sale_not_open', 'The sale has not opened yet.', {
-        retryAfterSeconds: Math.max(1, Math.ceil(outcome.opensInMs / 1000)),
-      });
-    case 'sold-out':
-      return new DomainError('sold_out', 'There are not enough tickets left.', {
-        ticketTypeIds: outcome.ticketTypeIds,
-      });
-    case 'limit':
-      return new DomainError('limit_exceeded', `You may order ${outcome.left} more in this sale.`, {
-        left: outcome.left,
-      });
-  }
 }

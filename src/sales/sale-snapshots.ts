@@ -42,6 +42,13 @@ export class SaleSnapshots {
     });
   }
 
+  /** A sale that buyers may see, where this node's copy is fresh; undefined: `get` knows. @throws DomainError `not_found` */
+  fresh(id: string): Sale | undefined {
+    if (this.cache.getRemainingTTL(id) <= 0) return undefined;
+    const found = this.cache.peek(id);
+    return found && visible(found.sale);
+  }
+
   /** A sale that buyers may see. @throws DomainError `not_found` (also for a draft), `unavailable` */
   async get(id: string): Promise<Sale> {
     if (!isId(id)) throw notFound('sale');
@@ -49,8 +56,7 @@ export class SaleSnapshots {
     const found = await this.cache.fetch(id);
     // a failed load rejects only where `allowStaleOnFetchRejection` is off; with nothing stale to give it gives nothing
     if (found === undefined) throw unavailable(new Error(`sale ${id} could not be loaded`));
-    if (!found.sale || found.sale.status === 'draft') throw notFound('sale');
-    return found.sale;
+    return visible(found.sale);
   }
 
   /** Makes this node see a change at once, and tells the others; they see it within a second in any case. */
@@ -72,4 +78,9 @@ export class SaleSnapshots {
       if (before === this.changes) return { sale };
     }
   }
+}
+
+function visible(sale: Sale | null): Sale {
+  if (sale === null || sale.status === 'draft') throw notFound('sale');
+  return sale;
 }
