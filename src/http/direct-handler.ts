@@ -46,7 +46,9 @@ export function directHandler(
   return (request, reply) => {
     target ??= resolve(controller) as Record<string, Method>;
     reply.statusCode = status;
-    return target[method]?.(...readers.map((read) => read(request, reply)));
+    const answer = target[method]?.(...readers.map((read) => read(request, reply)));
+    // Fastify sends what a promise resolves to, errors as refusals, but nothing that is returned at once
+    return answer instanceof Error ? void reply.send(answer) : answer;
   };
 }
 

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Order } from '../domain/index.js';
+import { DomainError, type Order } from '../domain/index.js';
 import {
   Access,
   bodyHash,
@@ -43,7 +43,7 @@ export class OrdersController {
     @IdempotencyKey() key: string | undefined,
     @BuyerId() buyerId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Order> {
+  ): Promise<Order | DomainError> | DomainError {
     const purchase = this.purchases.execute({
       saleId,
       buyerId,
@@ -51,7 +51,10 @@ export class OrdersController {
       answers: body.answers ?? {},
       idempotency: key === undefined ? null : { field: idempotencyField(buyerId, key), bodyHash: bodyHash(body) },
     });
-    return purchase.then(({ order, replayed }) => {
+    if (purchase instanceof DomainError) return purchase;
+    return purchase.then((answer) => {
+      if (answer instanceof DomainError) return answer;
+      const { order, replayed } = answer;
       void reply.header('location', `/v1/sales/${saleId}/orders/${order.id}`).header('retry-after', '1');
       if (replayed) void reply.header('idempotency-replayed', 'true');
       return order;

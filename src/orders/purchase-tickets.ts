@@ -34,11 +34,7 @@ export interface PurchaseAnswer {
   readonly replayed: boolean;
 }
 
-/**
- * Takes stock for one order. The same idempotency key is safe to retry.
- * @throws DomainError `not_found`, `validation_failed`, `idempotency_key_reused`, `recovering`, `sale_closed`, `sale_paused`,
- *   `sale_not_open`, `sold_out`, `limit_exceeded`; `unavailable`: the order may exist
- */
+/** Takes stock for one order. The same idempotency key is safe to retry. */
 @Injectable()
 export class PurchaseTickets {
   constructor(
@@ -51,23 +47,34 @@ export class PurchaseTickets {
     private readonly refusals: LocalRefusals,
   ) {}
 
-  /** What this node can refuse by itself it refuses at once: it throws, and no promise is made. */
-  execute(request: PurchaseRequest): Promise<PurchaseAnswer> {
+  /**
+   * What the sale refuses is returned, at once where this node knows it: to throw would cost half as much as all the rest.
+   * @returns the order, or DomainError `idempotency_key_reused`, `sale_closed`, `sale_paused`, `sale_not_open`, `sold_out`,
+   *   `limit_exceeded`
+   * @throws DomainError `not_found`, `validation_failed`, `recovering`; `unavailable`: the order may exist
+   */
+  execute(request: PurchaseRequest): Promise<PurchaseAnswer | DomainError> | DomainError {
     const sale = this.sales.fresh(request.saleId);
     if (sale !== undefined) return this.purchase(sale, request);
-    return this.sales.get(request.saleId).then((loaded) => this.purchase(loaded, request));
+    return this.sales
+      .get(request.saleId)
+      .then<PurchaseAnswer | DomainError>((loaded) => this.purchase(loaded, request));
   }
 
-  private purchase(sale: Sale, request: PurchaseRequest): Promise<PurchaseAnswer> {
+  private purchase(sale: Sale, request: PurchaseRequest): Promise<PurchaseAnswer | DomainError> | DomainError {
     const items = checkedItems(sale, request);
     if (request.idempotency === null) {
       const known = this.refusals.find(sale, request);
-      if (known !== null) throw known;
+      if (known !== null) return known;
     }
     return this.reserve(sale, newOrder(sale, request, items), request);
   }
 
-  private async reserve(sale: Sale, order: QueuedOrder, request: PurchaseRequest): Promise<PurchaseAnswer> {
+  private async reserve(
+    sale: Sale,
+    order: QueuedOrder,
+    request: PurchaseRequest,
+  ): Promise<PurchaseAnswer | DomainError> {
     const outcome = await this.stock.reserve(sale.id, order);
     switch (outcome.kind) {
       case 'reserved': {
@@ -87,7 +94,7 @@ export class PurchaseTickets {
       default: {
         const refused = refusal(outcome);
         this.refusals.note(sale, request, outcome, refused);
-        throw refused;
+        return refused;
       }
     }
   }

@@ -7,7 +7,7 @@ import { PurchaseTickets } from '../../src/orders/purchase-tickets.js';
 import { ExpireHoldsPass } from '../../src/reconciliation/expire-holds.pass.js';
 import { until } from '../support/until.js';
 import type { MortalProcess } from './mortal-process.js';
-import { purchaseOf, type Outcome, type PurchaseOptions, type Scenario, type Stage } from './stage.js';
+import { orderOf, purchaseOf, type Outcome, type PurchaseOptions, type Scenario, type Stage } from './stage.js';
 
 /** What a buyer does, and what ends his order. */
 export const orderScenarios: Readonly<Record<string, Scenario>> = {
@@ -187,7 +187,7 @@ export const orderScenarios: Readonly<Record<string, Scenario>> = {
 };
 
 async function buy(stage: Stage, process: MortalProcess, sale: Sale, options?: PurchaseOptions): Promise<Order> {
-  const { order } = await process.get(PurchaseTickets).execute(purchaseOf(sale, 'buyer', options));
+  const order = orderOf(await process.get(PurchaseTickets).execute(purchaseOf(sale, 'buyer', options)));
   stage.journal.note(order);
   return order;
 }

@@ -2,11 +2,11 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import type { DurabilityMode } from '../../src/config/index.js';
-import type { ErrorCode, Order, Sale, SaleStep } from '../../src/domain/index.js';
+import { DomainError, type ErrorCode, type Order, type Sale, type SaleStep } from '../../src/domain/index.js';
 import { bodyHash, idempotencyField } from '../../src/http/index.js';
 import { StockStore } from '../../src/inventory/index.js';
 import { EndHolds, OrderIntake, PersistOrders } from '../../src/orders/index.js';
-import { PurchaseTickets, type PurchaseRequest } from '../../src/orders/purchase-tickets.js';
+import { PurchaseTickets, type PurchaseAnswer, type PurchaseRequest } from '../../src/orders/purchase-tickets.js';
 import { Database } from '../../src/postgres/index.js';
 import type { OrdersJob } from '../../src/queue/index.js';
 import { queuePrefix, RedisServer, saleKey } from '../../src/redis/index.js';
@@ -107,7 +107,7 @@ export class Stage {
 
   /** An order that was accepted and queued. */
   async accepted(sale: Sale, buyerId: string, options: PurchaseOptions = {}): Promise<Order> {
-    const { order } = await this.get(PurchaseTickets).execute(purchaseOf(sale, buyerId, options));
+    const order = orderOf(await this.get(PurchaseTickets).execute(purchaseOf(sale, buyerId, options)));
     await this.get(OrderIntake).flush();
     this.journal.note(order);
     return order;
@@ -247,3 +247,9 @@ export interface Scene {
 }
 
 export type Scenario = (stage: Stage) => Promise<Scene>;
+
+/** @throws the refusal, where it is one */
+export function orderOf(answer: PurchaseAnswer | DomainError): Order {
+  if (answer instanceof DomainError) throw answer;
+  return answer.order;
+}
