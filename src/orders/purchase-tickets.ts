@@ -19,6 +19,7 @@ import { LocalRefusals } from './local-refusals.js';
 import { newOrderId } from './new-order-id.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
+import { Overload } from './overload.js';
 
 export interface PurchaseRequest {
   readonly saleId: string;
@@ -36,7 +37,7 @@ export interface PurchaseAnswer {
 
 /**
  * Takes stock for one order. The same idempotency key is safe to retry.
- * @throws DomainError `not_found`, `validation_failed`, `idempotency_key_reused`, `recovering`, `sale_closed`, `sale_paused`,
+ * @throws DomainError `not_found`, `validation_failed`, `idempotency_key_reused`, `overloaded`, `recovering`, `sale_closed`, `sale_paused`,
  *   `sale_not_open`, `sold_out`, `limit_exceeded`; `unavailable`: the order may exist
  */
 @Injectable()
@@ -49,11 +50,14 @@ export class PurchaseTickets {
     private readonly durability: Durability,
     private readonly mender: MendSales,
     private readonly refusals: LocalRefusals,
+    private readonly overload: Overload,
   ) {}
 
   async execute(request: PurchaseRequest): Promise<PurchaseAnswer> {
     const sale = await this.sales.get(request.saleId);
     const items = checkedItems(sale, request);
+    const overloaded = this.overload.refusal();
+    if (overloaded !== null) return this.replayOnly(request, overloaded);
     if (request.idempotency === null) {
       const known = this.refusals.find(sale, request);
       if (known !== null) throw refusal(known);
@@ -79,6 +83,14 @@ export class PurchaseTickets {
         this.refusals.note(sale, request, outcome);
         throw refusal(outcome);
     }
+  }
+
+  /** A replay takes nothing, so it is answered however full the outbox is. @throws `refused` for every new purchase */
+  private async replayOnly({ saleId, idempotency }: PurchaseRequest, refused: DomainError): Promise<PurchaseAnswer> {
+    const bound = idempotency && (await this.stock.boundOrder(saleId, idempotency.field));
+    if (bound === null) throw refused;
+    if (bound.bodyHash !== idempotency?.bodyHash) throw refusal({ kind: 'key-reused' });
+    return { order: await this.orders.find(saleId, bound.orderId), replayed: true };
   }
 }
 
