@@ -8,13 +8,14 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Config } from './config/index.js';
-import { HealthChecks, ObservabilityModule, type Logger } from './observability/index.js';
-import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, PersistOrders } from './orders/index.js';
+import { HealthChecks, ObservabilityModule, type Logger, type Metrics } from './observability/index.js';
+import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
 import { AdminQueries, Database } from './postgres/index.js';
 import { Queues } from './queue/index.js';
 import { Reconciler, ReconciliationApiModule, ReconciliationModule } from './reconciliation/index.js';
 import { ChangeFeed, Durability, RedisServer } from './redis/index.js';
 import { SalesApiModule } from './sales/index.js';
+import { scriptTimer, transactionTimer } from './server-metrics.js';
 
 /** Jobs that one worker has in hand at once; those of one sale become few transactions. */
 const workerConcurrency = 50;
@@ -23,14 +24,14 @@ const workerConcurrency = 50;
 @Global()
 @Module({})
 class ServersModule {
-  static for(config: Config, logger: Logger): DynamicModule {
+  static for(config: Config, logger: Logger, metrics: Metrics): DynamicModule {
     const warn =
       (server: string) =>
       (error: Error): void => {
         logger.warn({ err: error }, `${server}: ${error.message}`);
       };
-    const database = new Database(config.databaseUrl, warn('postgres'));
-    const redis = new RedisServer(config.redisUrls, warn('redis'));
+    const database = new Database(config.databaseUrl, warn('postgres'), transactionTimer(metrics));
+    const redis = new RedisServer(config.redisUrls, warn('redis'), scriptTimer(metrics));
     const providers = [
       { provide: Config, useValue: config },
       { provide: Database, useValue: database },
@@ -77,11 +78,19 @@ class ConnectionsModule {}
 
 /** Takes purchases, and hands the last of them to the queue before it goes. */
 @Injectable()
-class ApiRole implements OnApplicationShutdown {
-  constructor(private readonly intake: OrderIntake) {}
+class ApiRole implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    private readonly intake: OrderIntake,
+    private readonly overload: Overload,
+  ) {}
 
-  onApplicationShutdown(): Promise<void> {
-    return this.intake.flush();
+  onApplicationBootstrap(): void {
+    this.overload.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.overload.stop();
+    await this.intake.flush();
   }
 }
 
@@ -133,12 +142,12 @@ class ReconcilerRoleModule {}
 @Module({})
 export class AppModule {
   /** The parts of Sluice that the configuration asks for. */
-  static for(config: Config, logger: Logger): DynamicModule {
+  static for(config: Config, logger: Logger, metrics: Metrics): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        ServersModule.for(config, logger),
-        ObservabilityModule,
+        ServersModule.for(config, logger, metrics),
+        ObservabilityModule.for(metrics),
         ConnectionsModule,
         ...(config.roles.has('api') ? [ApiRoleModule] : []),
         ...(config.roles.has('worker') ? [WorkerRoleModule] : []),

@@ -2,9 +2,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { createHttpApp } from './http/index.js';
-import type { Logger } from './observability/index.js';
+import type { Logger, Metrics } from './observability/index.js';
 
 /** The application of one process, with the roles that the configuration gives it; not listening yet. */
-export function createApp(config: Config, logger: Logger): Promise<NestFastifyApplication> {
-  return createHttpApp(AppModule.for(config, logger), { config, logger });
+export function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
+  metrics.measureProcess();
+  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics });
 }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { createApp } from './bootstrap.js';
 import { ConfigError, readConfig, type Config } from './config/index.js';
-import { createLogger } from './observability/index.js';
+import { createLogger, Metrics } from './observability/index.js';
 import { migrate } from './postgres/index.js';
 import { Durability } from './redis/index.js';
 
@@ -13,7 +13,7 @@ async function run(config: Config): Promise<void> {
   const { applied } = await migrate(config.databaseUrl);
   for (const migration of applied) logger.info(`applied migration ${migration}`);
 
-  const app = await createApp(config, logger);
+  const app = await createApp(config, logger, new Metrics());
   await app.listen(config.port, config.host);
   for (const warning of await app
     .get(Durability)

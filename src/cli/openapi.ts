@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { createApp } from '../bootstrap.js';
 import { readConfig } from '../config/index.js';
 import { openApiDocument } from '../http/index.js';
-import { createLogger } from '../observability/index.js';
+import { createLogger, Metrics } from '../observability/index.js';
 
 const file = new URL('../../docs/openapi.json', import.meta.url);
 
@@ -33,6 +33,6 @@ async function openApi(): Promise<string> {
     ADMIN_API_KEYS: 'nobody:admin:sha256:' + '0'.repeat(64),
     BUYER_JWT_SECRET: '0'.repeat(32),
   });
-  const app = await createApp(config, createLogger('silent'));
+  const app = await createApp(config, createLogger('silent'), new Metrics());
   return `${JSON.stringify(openApiDocument(app), null, 2)}\n`;
 }

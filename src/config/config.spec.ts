@@ -33,6 +33,9 @@ describe('readConfig', () => {
       buyerTokens: { kind: 'secret', secret },
       buyerAudience: undefined,
       buyerIssuer: undefined,
+      apiProcesses: 1,
+      queueMaxOrders: 1_000_000,
+      queueMaxLagMs: 30_000,
       reconcileIntervalMs: 1000,
       logLevel: 'info',
     });
@@ -50,6 +53,9 @@ describe('readConfig', () => {
       ADMIN_API_KEYS: 'ops:hunter2',
       BUYER_JWT_SECRET: 'hunter2',
       BUYER_JWKS_URL: 'hunter2',
+      API_PROCESSES: '0',
+      QUEUE_MAX_ORDERS: '0',
+      QUEUE_MAX_LAG_MS: '30s',
       RECONCILE_INTERVAL_MS: '99',
       LOG_LEVEL: 'loud',
     };
@@ -77,10 +83,23 @@ describe('readConfig', () => {
     ['a role that does not exist', { ADMIN_API_KEYS: `ops:root:${key}` }],
     ['a digest that is too short', { ADMIN_API_KEYS: 'ops:viewer:sha256:abcd' }],
     ['one key for two names', { ADMIN_API_KEYS: `ops:${key},night:viewer:${key}` }],
+    ['more API processes than sense', { API_PROCESSES: '65' }],
+    ['a queue bound that is neither a number nor off', { QUEUE_MAX_ORDERS: 'on' }],
+    ['a lag that is shorter than a sample', { QUEUE_MAX_LAG_MS: '99' }],
     ['a trailing comma', { ADMIN_API_KEYS: `ops:${key},` }],
     ['a cluster with another database', { REDIS_URL: 'redis://a:1/2,redis://b:2' }],
   ])('when there is %s, then it is refused', (_, wrong) => {
     expect(problemsOf({ ...required, ...wrong })).toHaveLength(1);
+  });
+
+  test('when the bounds of the queue are off, then there are none', () => {
+    const config = readConfig({ ...required, QUEUE_MAX_ORDERS: 'off', QUEUE_MAX_LAG_MS: 'off' });
+    expect(config).toMatchObject({ queueMaxOrders: Infinity, queueMaxLagMs: Infinity });
+  });
+
+  test('when API processes and bounds of the queue are given, then they are numbers', () => {
+    const config = readConfig({ ...required, API_PROCESSES: '4', QUEUE_MAX_ORDERS: '5', QUEUE_MAX_LAG_MS: '100' });
+    expect(config).toMatchObject({ apiProcesses: 4, queueMaxOrders: 5, queueMaxLagMs: 100 });
   });
 
   test('when a key is given in any of its forms, then only its digest is kept', () => {

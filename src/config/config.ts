@@ -39,6 +39,12 @@ export class Config {
   readonly buyerAudience: string | undefined;
   /** the `iss` that a buyer's token must have; undefined: not checked */
   readonly buyerIssuer: string | undefined;
+  /** how many API processes share the port */
+  readonly apiProcesses: number;
+  /** orders in the outbox above which purchases are refused; Infinity: never */
+  readonly queueMaxOrders: number;
+  /** age of the outbox's oldest order above which purchases are refused; Infinity: never */
+  readonly queueMaxLagMs: number;
   readonly reconcileIntervalMs: number;
   readonly logLevel: LogLevel;
 
@@ -54,6 +60,9 @@ export class Config {
     this.buyerTokens = Object.freeze(buyerTokens(valid));
     this.buyerAudience = valid.BUYER_JWT_AUDIENCE;
     this.buyerIssuer = valid.BUYER_JWT_ISSUER;
+    this.apiProcesses = Number(valid.API_PROCESSES);
+    this.queueMaxOrders = bound(valid.QUEUE_MAX_ORDERS);
+    this.queueMaxLagMs = bound(valid.QUEUE_MAX_LAG_MS);
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
     this.logLevel = valid.LOG_LEVEL as LogLevel;
     Object.freeze(this);
@@ -103,6 +112,10 @@ function contradictions(environment: Environment): string[] {
     if (new Set(digests).size < digests.length) found.push('ADMIN_API_KEYS must not give one key twice');
   }
   return found;
+}
+
+function bound(text: string): number {
+  return text === 'off' ? Infinity : Number(text);
 }
 
 function durability(text: string): DurabilityMode {

@@ -27,6 +27,10 @@ function integerBetween(min: number, max: number): Rule {
   return (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
 }
 
+function orOff(rule: Rule): Rule {
+  return (text) => text === 'off' || rule(text);
+}
+
 function isUrl(text: string, protocols: readonly string[]): boolean {
   return URL.canParse(text) && protocols.includes(new URL(text).protocol);
 }
@@ -95,6 +99,15 @@ export class Environment {
   BUYER_JWT_AUDIENCE?: string;
 
   BUYER_JWT_ISSUER?: string;
+
+  @Is('an integer from 1 to 64', integerBetween(1, 64))
+  API_PROCESSES = '1';
+
+  @Is('an integer from 1 to 999999999, or off', orOff(integerBetween(1, 999_999_999)))
+  QUEUE_MAX_ORDERS = '1000000';
+
+  @Is('an integer from 100 to 999999999, or off', orOff(integerBetween(100, 999_999_999)))
+  QUEUE_MAX_LAG_MS = '30000';
 
   @Is('an integer from 100 to 60000', integerBetween(100, 60_000))
   RECONCILE_INTERVAL_MS = '1000';

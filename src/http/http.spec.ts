@@ -9,7 +9,7 @@ import { createSigner } from 'fast-jwt';
 
 import { readConfig } from '../config/index.js';
 import { DomainError } from '../domain/index.js';
-import { createLogger, ObservabilityModule } from '../observability/index.js';
+import { createLogger, Metrics, ObservabilityModule } from '../observability/index.js';
 import {
   Access,
   type Admin,
@@ -120,7 +120,9 @@ class AdminController {
   }
 }
 
-@Module({ imports: [ObservabilityModule], controllers: [SalesController, AdminController] })
+const metrics = new Metrics();
+
+@Module({ imports: [ObservabilityModule.for(metrics)], controllers: [SalesController, AdminController] })
 class TestModule {}
 
 let logged = '';
@@ -130,7 +132,7 @@ let port: number;
 
 async function start(root: Type): Promise<NestFastifyApplication> {
   const logger = createLogger('warn', { write: (line) => (logged += line) });
-  return createHttpApp(root, { config, logger });
+  return createHttpApp(root, { config, logger, metrics: new Metrics() });
 }
 
 beforeAll(async () => {

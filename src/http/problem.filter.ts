@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import type { Logger } from '../observability/index.js';
+import type { Count, Family, Logger, Metrics } from '../observability/index.js';
 import { pathOf, sendProblem } from './problem.js';
 import { refusalOf } from './refusal.js';
 
@@ -15,7 +15,18 @@ const outageLogIntervalMs = 1000;
 export class ProblemFilter implements ExceptionFilter {
   private outageLoggedAtMs = 0;
 
-  constructor(private readonly logger: Logger) {}
+  private readonly refusals: Family<Count>;
+
+  constructor(
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.refusals = metrics.counters({
+      name: 'http_refusals_total',
+      help: 'Answers with a problem document, by its code',
+      labels: ['code'],
+    });
+  }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -24,6 +35,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const refusal = refusalOf(error);
+    this.refusals.at(refusal.code).add();
     if (refusal.code === 'internal') this.log('error', error, request, 'unexpected error');
     if (refusal.code === 'unavailable' && refusal.cause !== undefined) this.logOutage(refusal.cause, request);
     if (reply.raw.headersSent) {

@@ -6,12 +6,13 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Config } from '../config/index.js';
-import { type Logger, requestIdFrom } from '../observability/index.js';
+import { type Logger, type Metrics, requestIdFrom } from '../observability/index.js';
 import { Authentication } from './authentication.js';
 import { acceptJsonOnly } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
 import { refuse } from './refusal.js';
+import { measureRoutes } from './route-metrics.js';
 import { guardRoutes } from './routes.js';
 
 /** From the first byte of a request to its last. It does not bound the answer: a long poll may take its 30 s. */
@@ -27,6 +28,7 @@ const closeGraceMs = 5_000;
 export interface HttpOptions {
   readonly config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
 /** Nest's adapter over a Fastify that answers everything, from broken HTTP to a bug, with a problem document. */
@@ -38,8 +40,8 @@ export class HttpAdapter extends FastifyAdapter {
   };
   private closing = false;
 
-  constructor({ config, logger }: HttpOptions) {
-    const problems = new ProblemFilter(logger);
+  constructor({ config, logger, metrics }: HttpOptions) {
+    const problems = new ProblemFilter(logger, metrics);
     super({
       skipMiddie: true,
       multipart: false,
@@ -59,6 +61,7 @@ export class HttpAdapter extends FastifyAdapter {
     this.problems = problems;
 
     const instance = this.instance as unknown as FastifyInstance;
+    const unmatched = measureRoutes(instance, metrics);
     acceptJsonOnly(instance);
     guardRoutes(instance, new Authentication(config), (controller) => this.controllerOf(controller));
     instance.setErrorHandler((error, request, reply) => {
@@ -73,6 +76,7 @@ export class HttpAdapter extends FastifyAdapter {
         reply.header('connection', 'close');
         done(refuse('unavailable'));
       } else if (request.is404) {
+        unmatched.add();
         done(refuseUnknownRoute(instance, request, reply));
       } else {
         done();

@@ -10,6 +10,7 @@ import {
   stockChannel,
   type SaleKey,
 } from '../redis/index.js';
+import { backlog, type Backlog } from './backlog.script.js';
 import { change, type ChangeOutcome } from './change.script.js';
 import { drop } from './drop.script.js';
 import { fence } from './fence.script.js';
@@ -110,6 +111,20 @@ export class StockStore {
   /** Whether the outbox can be trusted to hold every order that is queued, and none that is not. */
   async isTrusted(saleId: string): Promise<boolean> {
     return (await this.redis.run(peek, saleId, [noOrder])).trusted;
+  }
+
+  /**
+   * How long the outbox is, how many of its orders were taken by `sinceMs`, and its oldest ones, so many at the most. Cheap: it may be
+   * asked several times a second.
+   */
+  backlog(saleId: string, sinceMs: number, oldest: number): Promise<Backlog> {
+    return this.redis.run(backlog, saleId, [sinceMs, oldest]);
+  }
+
+  /** The order that an idempotency field is bound to; null: none, or the key was lost. One plain read. */
+  async boundOrder(saleId: string, field: string): Promise<{ orderId: string; bodyHash: string } | null> {
+    const bound = await this.redis.call((client) => client.hget(saleKey(saleId, 'idem'), field));
+    return bound === null ? null : { orderId: bound.slice(0, 36), bodyHash: bound.slice(36) };
   }
 
   /** The whole stock at one instant. */

@@ -4,5 +4,6 @@ export { OrderBatches } from './order-batches.js';
 export { OrderIntake } from './order-intake.js';
 export { OrderRepository } from './order.repository.js';
 export { OrdersApiModule, OrdersModule } from './orders.module.js';
+export { Overload } from './overload.js';
 export { PersistOrders } from './persist-orders.js';
 export { ReturnStock } from './return-stock.js';

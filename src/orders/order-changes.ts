@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Metrics } from '../observability/index.js';
 import { ChangeFeed, orderChannel } from '../redis/index.js';
 
 /** Wakes whoever waits for an order, from the one subscription of this node. */
@@ -6,7 +7,11 @@ import { ChangeFeed, orderChannel } from '../redis/index.js';
 export class OrderChanges {
   private readonly waiting = new Map<string, Set<() => void>>();
 
-  constructor(feed: ChangeFeed) {
+  constructor(feed: ChangeFeed, metrics: Metrics) {
+    const help = 'Requests with ?wait= that are being held';
+    metrics.gauges({ waiting_polls: { help, acrossProcesses: 'sum' } }, () => ({
+      waiting_polls: [...this.waiting.values()].reduce((sum, { size }) => sum + size, 0),
+    }));
     feed.on(orderChannel, (message) => {
       // `saleId orderId:status orderId:status …`
       if (this.waiting.size === 0) return;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { RejectReason } from '../domain/index.js';
+import { type Distribution, Metrics } from '../observability/index.js';
 import { Queues, type OrdersJob } from '../queue/index.js';
 
 /** Orders in one job: what a worker writes in one transaction at the most. */
@@ -16,7 +17,15 @@ export class OrderIntake {
   private readonly pending = new Map<string, string[]>();
   private sending: Promise<void> | undefined;
 
-  constructor(private readonly queues: Queues) {}
+  private readonly sizes: Distribution;
+
+  constructor(
+    private readonly queues: Queues,
+    metrics: Metrics,
+  ) {
+    const about = { name: 'intake_batch_orders', help: 'Accepted orders that were handed to the queue in one call' };
+    this.sizes = metrics.histogram(about, [1, 5, 20, 50, 100, 200, 500, 1000]);
+  }
 
   enqueue(saleId: string, orderId: string): void {
     const ids = this.pending.get(saleId);
@@ -39,12 +48,15 @@ export class OrderIntake {
     try {
       while (this.pending.size > 0) {
         const jobs: OrdersJob[] = [];
+        let orders = 0;
         for (const [saleId, ids] of this.pending) {
+          orders += ids.length;
           for (let i = 0; i < ids.length; i += maxOrdersPerJob) {
             jobs.push({ saleId, orderIds: ids.slice(i, i + maxOrdersPerJob) });
           }
         }
         this.pending.clear();
+        this.sizes.observe(orders);
         await this.queues.addOrders(jobs).catch(() => undefined);
         await delay(gatherMs);
       }

@@ -19,6 +19,7 @@ import { SaleSnapshots } from '../sales/index.js';
 import { ClaimOrder } from './claim-order.js';
 import { OrderReader } from './order-reader.js';
 import { OrderView, PurchaseBody, WaitQuery } from './order-view.js';
+import { PurchaseOutcomes } from './purchase-outcomes.js';
 import { PurchaseTickets } from './purchase-tickets.js';
 
 @ApiTags('orders')
@@ -27,6 +28,7 @@ import { PurchaseTickets } from './purchase-tickets.js';
 export class OrdersController {
   constructor(
     private readonly purchases: PurchaseTickets,
+    private readonly outcomes: PurchaseOutcomes,
     private readonly sales: SaleSnapshots,
     private readonly orders: OrderReader,
     private readonly claims: ClaimOrder,
@@ -36,7 +38,7 @@ export class OrdersController {
   @HttpCode(202)
   @ApiAcceptedResponse({ type: OrderView, description: 'the order will reach reserved or rejected, whatever crashes' })
   @Problems('not_found', 'idempotency_key_reused', 'recovering', 'sale_closed', 'sale_paused', 'sale_not_open')
-  @Problems('sold_out', 'limit_exceeded', 'payload_too_large', 'unsupported_media_type')
+  @Problems('sold_out', 'limit_exceeded', 'overloaded', 'payload_too_large', 'unsupported_media_type')
   purchase(
     @Id('saleId') saleId: string,
     @Body() body: PurchaseBody,
@@ -44,13 +46,15 @@ export class OrdersController {
     @BuyerId() buyerId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Order | DomainError> | DomainError {
-    const purchase = this.purchases.execute({
-      saleId,
-      buyerId,
-      items: body.items,
-      answers: body.answers ?? {},
-      idempotency: key === undefined ? null : { field: idempotencyField(buyerId, key), bodyHash: bodyHash(body) },
-    });
+    const purchase = this.outcomes.of(() =>
+      this.purchases.execute({
+        saleId,
+        buyerId,
+        items: body.items,
+        answers: body.answers ?? {},
+        idempotency: key === undefined ? null : { field: idempotencyField(buyerId, key), bodyHash: bodyHash(body) },
+      }),
+    );
     if (purchase instanceof DomainError) return purchase;
     return purchase.then((answer) => {
       if (answer instanceof DomainError) return answer;

@@ -9,10 +9,13 @@ import { LocalRefusals } from './local-refusals.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
 import { OrderIntake } from './order-intake.js';
+import { OrderMetrics } from './order-metrics.js';
 import { OrderReader } from './order-reader.js';
 import { OrderRepository } from './order.repository.js';
 import { OrdersController } from './orders.controller.js';
+import { Overload } from './overload.js';
 import { PersistOrders } from './persist-orders.js';
+import { PurchaseOutcomes } from './purchase-outcomes.js';
 import { PurchaseTickets } from './purchase-tickets.js';
 import { ResolveDeadLetter } from './resolve-dead-letter.js';
 import { ReturnStock } from './return-stock.js';
@@ -20,7 +23,7 @@ import { ReturnStock } from './return-stock.js';
 /** Orders without their HTTP routes: what workers and the reconciler need of them. */
 @Module({
   imports: [SalesModule],
-  providers: [OrderRepository, DeadLetterRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock],
+  providers: [OrderRepository, DeadLetterRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock, OrderMetrics],
   exports: [OrderRepository, DeadLetterRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock, SalesModule],
 })
 export class OrdersModule {}
@@ -28,7 +31,17 @@ export class OrdersModule {}
 @Module({
   imports: [OrdersModule],
   controllers: [OrdersController, AdminOrdersController, DeadLettersController],
-  providers: [OrderChanges, OrderReader, OrderIntake, LocalRefusals, PurchaseTickets, ClaimOrder, ResolveDeadLetter],
-  exports: [OrderIntake],
+  providers: [
+    OrderChanges,
+    OrderReader,
+    OrderIntake,
+    LocalRefusals,
+    Overload,
+    PurchaseOutcomes,
+    PurchaseTickets,
+    ClaimOrder,
+    ResolveDeadLetter,
+  ],
+  exports: [OrderIntake, Overload],
 })
 export class OrdersApiModule {}

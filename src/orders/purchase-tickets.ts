@@ -18,6 +18,7 @@ import { LocalRefusals } from './local-refusals.js';
 import { newOrderId } from './new-order-id.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
+import { Overload } from './overload.js';
 import { refusal } from './refusal.js';
 
 export interface PurchaseRequest {
@@ -45,12 +46,13 @@ export class PurchaseTickets {
     private readonly durability: Durability,
     private readonly mender: MendSales,
     private readonly refusals: LocalRefusals,
+    private readonly overload: Overload,
   ) {}
 
   /**
    * What the sale refuses is returned, at once where this node knows it: to throw would cost half as much as all the rest.
-   * @returns the order, or DomainError `idempotency_key_reused`, `sale_closed`, `sale_paused`, `sale_not_open`, `sold_out`,
-   *   `limit_exceeded`
+   * @returns the order, or DomainError `idempotency_key_reused`, `overloaded`, `sale_closed`, `sale_paused`, `sale_not_open`,
+   *   `sold_out`, `limit_exceeded`
    * @throws DomainError `not_found`, `validation_failed`, `recovering`; `unavailable`: the order may exist
    */
   execute(request: PurchaseRequest): Promise<PurchaseAnswer | DomainError> | DomainError {
@@ -63,6 +65,8 @@ export class PurchaseTickets {
 
   private purchase(sale: Sale, request: PurchaseRequest): Promise<PurchaseAnswer | DomainError> | DomainError {
     const items = checkedItems(sale, request);
+    const overloaded = this.overload.refusal();
+    if (overloaded !== null) return this.replayOnly(request, overloaded);
     if (request.idempotency === null) {
       const known = this.refusals.find(sale, request);
       if (known !== null) return known;
@@ -97,6 +101,17 @@ export class PurchaseTickets {
         return refused;
       }
     }
+  }
+
+  /** A replay takes nothing, so it is answered however full the outbox is; every new purchase is `refused`. */
+  private async replayOnly(
+    { saleId, idempotency }: PurchaseRequest,
+    refused: DomainError,
+  ): Promise<PurchaseAnswer | DomainError> {
+    const bound = idempotency && (await this.stock.boundOrder(saleId, idempotency.field));
+    if (bound === null) return refused;
+    if (bound.bodyHash !== idempotency?.bodyHash) return refusal({ kind: 'key-reused' });
+    return { order: await this.orders.find(saleId, bound.orderId), replayed: true };
   }
 }
 

@@ -32,7 +32,12 @@ types.setTypeParser(pg.types.builtins.INT8, Number);
 export class Database implements Queryable {
   readonly pool: pg.Pool;
 
-  constructor(url: string, onError: (error: Error) => void) {
+  constructor(
+    url: string,
+    onError: (error: Error) => void,
+    /** told of every transaction, with the wait for a connection and for locks */
+    private readonly onTransaction?: (outcome: 'committed' | 'failed', seconds: number) => void,
+  ) {
     this.pool = new pg.Pool({
       connectionString: url,
       max: maxConnections,
@@ -64,9 +69,15 @@ export class Database implements Queryable {
    */
   async transaction<T>(work: (tx: Queryable) => Promise<T>, patienceMs = statementTimeoutMs): Promise<T> {
     for (let attempt = 1; ; attempt++) {
+      const startedAt = performance.now();
+      const ended = (outcome: 'committed' | 'failed'): void =>
+        this.onTransaction?.(outcome, (performance.now() - startedAt) / 1000);
       try {
-        return await this.attempt(work, patienceMs);
+        const result = await this.attempt(work, patienceMs);
+        ended('committed');
+        return result;
       } catch (error) {
+        ended('failed');
         if (!isConflict(error) || attempt > conflictRetries) throw asUnavailable(error);
       }
     }

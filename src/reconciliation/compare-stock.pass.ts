@@ -1,9 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import { Metrics } from '../observability/index.js';
 import { MendSales } from '../sales/index.js';
 import type { Surveyed } from './survey.js';
 
 /** A difference that only comes from reading while orders move does not stay the same for so many looks. */
 const looks = 3;
+
+/** A drift that this process saw longer ago is no news: another reconciles now. */
+const tellForMs = 60_000;
 
 /**
  * Finds sales whose stock in Redis is not what Postgres says, and has them reloaded. It only suspects; the reload looks
@@ -13,12 +17,26 @@ const looks = 3;
 export class CompareStockPass {
   private readonly seen = new Map<string, { readonly difference: string; readonly times: number }>();
 
-  constructor(private readonly sales: MendSales) {}
+  private last = { drift: 0, untilMs: -Infinity };
+
+  constructor(
+    private readonly sales: MendSales,
+    metrics: Metrics,
+  ) {
+    const help = 'Tickets that neither store accounts for, when this process last compared them';
+    metrics.gauges({ drift_tickets: { help, acrossProcesses: 'max' } }, () =>
+      performance.now() < this.last.untilMs ? { drift_tickets: this.last.drift } : {},
+    );
+  }
 
   /** @returns how many sales were reloaded */
   async run(sales: readonly Surveyed[]): Promise<number> {
-    const suspects = sales.filter((sale) => this.isSuspect(sale)).map(({ id }) => id);
-    return this.sales.mendAll(suspects);
+    const suspects = sales.filter((sale) => this.isSuspect(sale));
+    this.last = {
+      drift: suspects.reduce((sum, sale) => sum + driftOf(sale), 0),
+      untilMs: performance.now() + tellForMs,
+    };
+    return this.sales.mendAll(suspects.map(({ id }) => id));
   }
 
   private isSuspect({ id, epoch, returns, inspection, difference }: Surveyed): boolean {
@@ -34,4 +52,8 @@ export class CompareStockPass {
     this.seen.set(id, { difference: now, times });
     return times >= looks;
   }
+}
+
+function driftOf({ difference }: Surveyed): number {
+  return [...difference.values()].reduce((sum, tickets) => sum + Math.abs(tickets), 0);
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { type Count, type Distribution, type Family, Metrics } from '../observability/index.js';
 import { ReturnStock } from '../orders/index.js';
 import { Database, type Queryable, type Statement } from '../postgres/index.js';
 import { CloseSalesPass } from './close-sales.pass.js';
@@ -34,6 +35,9 @@ export interface Reconciliation {
 export class Reconcile {
   /** The last `now` of this process. The next waits for it, not in Postgres: its connection is one that the passes need. */
   private last: Promise<unknown> = Promise.resolve();
+  private readonly durations: Family<Distribution>;
+  private readonly done: Family<Count>;
+  private readonly failed: Family<Count>;
 
   constructor(
     private readonly database: Database,
@@ -43,7 +47,20 @@ export class Reconcile {
     private readonly requeueOrders: RequeueOrdersPass,
     private readonly closeSales: CloseSalesPass,
     private readonly compareStock: CompareStockPass,
-  ) {}
+    metrics: Metrics,
+  ) {
+    const labels = ['pass'];
+    this.durations = metrics.histograms(
+      { name: 'reconciler_pass_duration_seconds', help: 'How long a pass took', labels },
+      [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    );
+    this.done = metrics.counters({
+      name: 'reconciler_done_total',
+      help: 'What passes did: orders expired, returned or requeued, sales closed or reloaded',
+      labels,
+    });
+    this.failed = metrics.counters({ name: 'reconciler_failures_total', help: 'Passes that failed', labels });
+  }
 
   /** Waits for one that runs, then runs one. @throws DomainError `unavailable`; what had been done stays done */
   now(): Promise<Reconciliation> {
@@ -79,20 +96,26 @@ export class Reconcile {
   private async passes(): Promise<Reconciliation> {
     const startedAt = performance.now();
     const failures: unknown[] = [];
-    const run = async (pass: () => Promise<number>): Promise<number> => {
+    const run = async (name: string, pass: () => Promise<number>): Promise<number> => {
+      const passStartedAt = performance.now();
       try {
-        return await pass();
+        const done = await pass();
+        this.done.at(name).add(done);
+        return done;
       } catch (error) {
+        this.failed.at(name).add();
         failures.push(error);
         return 0;
+      } finally {
+        this.durations.at(name).observe((performance.now() - passStartedAt) / 1000);
       }
     };
-    const expired = await run(() => this.expireHolds.run());
-    const returned = await run(() => this.returns.deliver());
+    const expired = await run('expire', () => this.expireHolds.run());
+    const returned = await run('return', () => this.returns.deliver());
     const sales = await this.survey.take();
-    const requeued = await run(() => this.requeueOrders.run(sales));
-    const closed = await run(() => this.closeSales.run(sales));
-    const reloaded = await run(() => this.compareStock.run(sales));
+    const requeued = await run('requeue', () => this.requeueOrders.run(sales));
+    const closed = await run('close', () => this.closeSales.run(sales));
+    const reloaded = await run('compare', () => this.compareStock.run(sales));
     if (failures.length > 0) throw failures[0];
     return { expired, requeued, returned, closed, reloaded, durationMs: Math.round(performance.now() - startedAt) };
   }

@@ -20,6 +20,8 @@ export class RedisServer {
   constructor(
     private readonly urls: readonly string[],
     private readonly onError: (error: Error) => void,
+    /** told of every script and how long its caller waited */
+    private readonly onScript?: (name: string, seconds: number) => void,
   ) {
     this.client = connect(urls, {
       commandTimeout: commandTimeoutMs,
@@ -37,13 +39,18 @@ export class RedisServer {
   }
 
   /** Runs a script on one sale. @throws DomainError `unavailable`; the script may still have run */
-  run<Outcome>(
+  async run<Outcome>(
     script: Script<Outcome>,
     saleId: string,
     args: readonly (string | number)[],
     extraKeys: readonly string[] = [],
   ): Promise<Outcome> {
-    return runScript(this.client, script, saleId, args, extraKeys);
+    const startedAt = performance.now();
+    try {
+      return await runScript(this.client, script, saleId, args, extraKeys);
+    } finally {
+      this.onScript?.(script.name, (performance.now() - startedAt) / 1000);
+    }
   }
 
   /** Runs plain commands. @throws DomainError `unavailable` */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as newId } from 'uuid';
 import { DomainError, notFound, recovering, type Sale } from '../domain/index.js';
 import { StockStore, ticketsOf, type OutboxEntry, type SaleFields } from '../inventory/index.js';
+import { type Distribution, Metrics } from '../observability/index.js';
 import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
 import { AuditLog, systemActor, type AuditEntry } from './audit-log.js';
 import { SaleSnapshots } from './sale-snapshots.js';
@@ -45,6 +46,8 @@ export type Edit = (sale: Sale) => Sale;
  */
 @Injectable()
 export class ReloadSale {
+  private readonly reloads: Distribution;
+
   constructor(
     private readonly database: Database,
     private readonly sales: SaleRepository,
@@ -52,13 +55,18 @@ export class ReloadSale {
     private readonly reader: StockReader,
     private readonly audit: AuditLog,
     private readonly snapshots: SaleSnapshots,
-  ) {}
+    metrics: Metrics,
+  ) {
+    const about = { name: 'reload_duration_seconds', help: 'Reloads of a sale that Redis had wrong or not at all' };
+    this.reloads = metrics.histogram(about, [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]);
+  }
 
   /**
    * Puts Redis right where it is not as Postgres says; does nothing where all is well. Safe to repeat and to run anywhere
    * at once. @returns whether it had to
    */
   async mend(saleId: string): Promise<boolean> {
+    const startedAt = performance.now();
     const mended = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       const sale = await this.sales.find(saleId, tx);
@@ -68,8 +76,10 @@ export class ReloadSale {
       if (sale.epoch > 0) await this.audit.record(tx, { actor: systemActor, action: 'sale.reloaded', saleId });
       return true;
     });
-    if (mended) await this.snapshots.changed(saleId);
-    return mended;
+    if (!mended) return false;
+    this.reloads.observe((performance.now() - startedAt) / 1000);
+    await this.snapshots.changed(saleId);
+    return true;
   }
 
   /**

@@ -9,6 +9,8 @@ const ttlMs = 1000;
 /** Too old to be told, where nobody asked for so long or Postgres is down. */
 const maxStaleMs = 60_000;
 const maxSales = 1000;
+/** A sale that nobody asked for within so long is none that buyers crowd into. */
+const recentMs = 10_000;
 
 /**
  * This node's own copy of sales, misses included: one loader a sale at a time, the others wait for it. A change is seen when
@@ -57,6 +59,16 @@ export class SaleSnapshots {
     // a failed load rejects only where `allowStaleOnFetchRejection` is off; with nothing stale to give it gives nothing
     if (found === undefined) throw unavailable(new Error(`sale ${id} could not be loaded`));
     return visible(found.sale);
+  }
+
+  /** Sales that buyers asked this node for within the last seconds. */
+  recentIds(): string[] {
+    const since = Date.now() - ttlMs - recentMs;
+    // a dump has those that are being looked up again, too
+    return this.cache
+      .dump()
+      .filter(([, { value, start = 0 }]) => start > since && value.sale !== null && value.sale.status !== 'draft')
+      .map(([id]) => id);
   }
 
   /** Makes this node see a change at once, and tells the others; they see it within a second in any case. */

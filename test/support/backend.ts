@@ -1,4 +1,5 @@
 import { StockStore } from '../../src/inventory/index.js';
+import { Metrics } from '../../src/observability/index.js';
 import { ClaimOrder } from '../../src/orders/claim-order.js';
 import { EndHolds, OrderRepository, ReturnStock } from '../../src/orders/index.js';
 import { OrderChanges } from '../../src/orders/order-changes.js';
@@ -45,6 +46,7 @@ export async function connectBackend(
   makeStock: (redis: RedisServer) => StockStore = (redis) => new StockStore(redis),
 ) {
   const ignore = (): void => undefined;
+  const metrics = new Metrics();
   const redis = new RedisServer([servers.redisUrl], ignore);
   const database = new Database(servers.databaseUrl, ignore);
   const admin = new AdminQueries(database);
@@ -54,16 +56,22 @@ export async function connectBackend(
   const reader = new StockReader(stock);
   const audit = new AuditLog(admin);
   const snapshots = new SaleSnapshots(sales, redis, feed);
-  const reload = new ReloadSale(database, sales, stock, reader, audit, snapshots);
+  const reload = new ReloadSale(database, sales, stock, reader, audit, snapshots, metrics);
   const orders = new OrderRepository(database);
-  const orderReader = new OrderReader(stock, orders, new OrderChanges(feed), snapshots, new DeafMender(reload));
+  const orderReader = new OrderReader(
+    stock,
+    orders,
+    new OrderChanges(feed, metrics),
+    snapshots,
+    new DeafMender(reload),
+  );
   const holds = new EndHolds(database, orders, stock, audit);
   const returns = new ReturnStock(database, stock);
   const refusals = new LocalRefusals(feed);
   const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns, refusals);
   const persist = new PersistOrders(database, stock);
   const survey = new Survey(database, stock);
-  const compare = new CompareStockPass(new MendSales(reload));
+  const compare = new CompareStockPass(new MendSales(reload), metrics);
   await redis.open();
   return {
     servers,

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { createApp } from '../../src/bootstrap.js';
 import { readConfig } from '../../src/config/index.js';
 import { openApiDocument } from '../../src/http/index.js';
-import { createLogger } from '../../src/observability/index.js';
+import { createLogger, Metrics } from '../../src/observability/index.js';
 import { adminKey, ApiClient, jwtSecret, operatorKey, viewerKey } from './api-client.js';
 import { OpenApiContract } from './openapi-contract.js';
 import { startTestServers, type TestServers } from './servers.js';
@@ -55,7 +55,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       ...env,
       ...others,
     });
-    const node = await createApp(config, logger);
+    const node = await createApp(config, logger, new Metrics());
     await node.listen(config.port, config.host);
     nodes.push(node);
     return node;
