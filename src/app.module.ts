@@ -10,6 +10,7 @@ import {
 import { Config } from './config/index.js';
 import { HealthChecks, ObservabilityModule, type Logger } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, PersistOrders } from './orders/index.js';
+import { PaymentsApiModule } from './payments/index.js';
 import { AdminQueries, Database } from './postgres/index.js';
 import { Queues } from './queue/index.js';
 import { Reconciler, ReconciliationApiModule, ReconciliationModule } from './reconciliation/index.js';
@@ -86,7 +87,7 @@ class ApiRole implements OnApplicationShutdown {
 }
 
 @Module({
-  imports: [SalesApiModule, OrdersApiModule, ReconciliationApiModule, ConnectionsModule],
+  imports: [SalesApiModule, OrdersApiModule, PaymentsApiModule, ReconciliationApiModule, ConnectionsModule],
   providers: [ApiRole],
 })
 class ApiRoleModule {}

@@ -39,6 +39,8 @@ export class Config {
   readonly buyerAudience: string | undefined;
   /** the `iss` that a buyer's token must have; undefined: not checked */
   readonly buyerIssuer: string | undefined;
+  /** HMAC secret of the payment webhook; undefined: there is no webhook */
+  readonly paymentWebhookSecret: string | undefined;
   readonly reconcileIntervalMs: number;
   readonly logLevel: LogLevel;
 
@@ -54,6 +56,7 @@ export class Config {
     this.buyerTokens = Object.freeze(buyerTokens(valid));
     this.buyerAudience = valid.BUYER_JWT_AUDIENCE;
     this.buyerIssuer = valid.BUYER_JWT_ISSUER;
+    this.paymentWebhookSecret = valid.PAYMENT_WEBHOOK_SECRET;
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
     this.logLevel = valid.LOG_LEVEL as LogLevel;
     Object.freeze(this);

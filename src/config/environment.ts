@@ -96,6 +96,8 @@ export class Environment {
 
   BUYER_JWT_ISSUER?: string;
 
+  PAYMENT_WEBHOOK_SECRET?: string;
+
   @Is('an integer from 100 to 60000', integerBetween(100, 60_000))
   RECONCILE_INTERVAL_MS = '1000';
 

@@ -5,9 +5,8 @@ import type { Type } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-import type { Config } from '../config/index.js';
 import { type Logger, requestIdFrom } from '../observability/index.js';
-import { Authentication } from './authentication.js';
+import { Authentication, type Identities } from './authentication.js';
 import { acceptJsonOnly } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
@@ -25,7 +24,7 @@ const idleCloseIntervalMs = 100;
 const closeGraceMs = 5_000;
 
 export interface HttpOptions {
-  readonly config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
+  readonly config: Identities;
   readonly logger: Logger;
 }
 

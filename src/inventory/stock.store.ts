@@ -15,7 +15,7 @@ import { drop } from './drop.script.js';
 import { fence } from './fence.script.js';
 import { inspect, type Inspection } from './inspect.script.js';
 import { load } from './load.script.js';
-import { parseEntry, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
+import { parseEntry, ticketsOf, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
 import { peek, type Peeked } from './peek.script.js';
 import { release, type ReleaseOutcome } from './release.script.js';
 import { reserve, type ReserveOutcome } from './reserve.script.js';
@@ -39,8 +39,18 @@ export interface LoadedSale {
   readonly outboxSize: number;
 }
 
+/** A buyer for whom stock is taken again that an order had given back. */
+export interface StockClaim {
+  readonly buyerId: string;
+  readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
+  /** tickets that the buyer may have, these among them */
+  readonly limit: number;
+}
+
 /** How many fields go into one command: about a millisecond of Redis's time. */
 const chunkSize = 500;
+/** No buyer is called so. */
+const nobody = { buyerId: '', tickets: 0, limit: 0 };
 /** An id that no order has. */
 const noOrder = '00000000-0000-0000-0000-000000000000';
 /** What a reload prepared and did not use disappears after this long. */
@@ -105,21 +115,36 @@ export class StockStore {
     return this.redis.run(inspect, saleId, [returnIds.length, ...returnIds, ...orderIds]);
   }
 
-  /** Moves a sale that is well from one epoch to the next, with new fields and capacities that differ by so much. */
+  /** Moves a sale that is well from one epoch to the next, with new fields and stock that differs by so much. */
   change(
     saleId: string,
     epochs: { readonly from: number; readonly to: number },
     fields: SaleFields,
     differences: ReadonlyMap<string, number>,
+    claim: { readonly buyerId: string; readonly tickets: number; readonly limit: number } = nobody,
   ): Promise<ChangeOutcome> {
     const pairs = fieldPairs(fields);
     return this.redis.run(change, saleId, [
       epochs.from,
       epochs.to,
+      claim.buyerId,
+      claim.tickets,
+      claim.limit,
       pairs.length / 2,
       ...pairs,
       ...[...differences].flat(),
     ]);
+  }
+
+  /** Moves a sale that is well to its next epoch, with stock taken again for a buyer: a change like any other. */
+  retake(
+    saleId: string,
+    epochs: { readonly from: number; readonly to: number },
+    fields: SaleFields,
+    { buyerId, items, limit }: StockClaim,
+  ): Promise<ChangeOutcome> {
+    const differences = new Map(items.map(({ ticketTypeId, quantity }) => [ticketTypeId, -quantity]));
+    return this.change(saleId, epochs, fields, differences, { buyerId, tickets: ticketsOf({ items }), limit });
   }
 
   /** Shuts `reserve` out until a load. `token` is of this attempt alone. */

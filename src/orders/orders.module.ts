@@ -29,6 +29,6 @@ export class OrdersModule {}
   imports: [OrdersModule],
   controllers: [OrdersController, AdminOrdersController, DeadLettersController],
   providers: [OrderChanges, OrderReader, OrderIntake, LocalRefusals, PurchaseTickets, ClaimOrder, ResolveDeadLetter],
-  exports: [OrderIntake],
+  exports: [OrderIntake, OrderReader],
 })
 export class OrdersApiModule {}

@@ -73,6 +73,9 @@ export interface Body {
   readonly closed: number;
   readonly reloaded: number;
   readonly durationMs: number;
+  readonly orderId: string;
+  readonly paymentReference: string;
+  readonly amountMinor: number;
 }
 
 interface AuditEntry {
