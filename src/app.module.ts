@@ -8,6 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Config } from './config/index.js';
+import { SessionsApiModule } from './http/index.js';
 import { HealthChecks, ObservabilityModule, type Logger } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, PersistOrders } from './orders/index.js';
 import { PaymentsApiModule } from './payments/index.js';
@@ -87,7 +88,14 @@ class ApiRole implements OnApplicationShutdown {
 }
 
 @Module({
-  imports: [SalesApiModule, OrdersApiModule, PaymentsApiModule, ReconciliationApiModule, ConnectionsModule],
+  imports: [
+    SalesApiModule,
+    OrdersApiModule,
+    PaymentsApiModule,
+    SessionsApiModule,
+    ReconciliationApiModule,
+    ConnectionsModule,
+  ],
   providers: [ApiRole],
 })
 class ApiRoleModule {}

@@ -78,6 +78,11 @@ describe('readConfig', () => {
     ['a digest that is too short', { ADMIN_API_KEYS: 'ops:viewer:sha256:abcd' }],
     ['one key for two names', { ADMIN_API_KEYS: `ops:${key},night:viewer:${key}` }],
     ['a trailing comma', { ADMIN_API_KEYS: `ops:${key},` }],
+    ['a guest session that is neither on nor off', { GUEST_SESSIONS: 'yes' }],
+    [
+      'guest sessions with a JWKS',
+      { BUYER_JWT_SECRET: '', BUYER_JWKS_URL: 'https://id.example/keys', GUEST_SESSIONS: 'on' },
+    ],
     ['a cluster with another database', { REDIS_URL: 'redis://a:1/2,redis://b:2' }],
   ])('when there is %s, then it is refused', (_, wrong) => {
     expect(problemsOf({ ...required, ...wrong })).toHaveLength(1);

@@ -39,6 +39,8 @@ export class Config {
   readonly buyerAudience: string | undefined;
   /** the `iss` that a buyer's token must have; undefined: not checked */
   readonly buyerIssuer: string | undefined;
+  /** whether anybody may become a buyer */
+  readonly guestSessions: boolean;
   /** HMAC secret of the payment webhook; undefined: there is no webhook */
   readonly paymentWebhookSecret: string | undefined;
   readonly reconcileIntervalMs: number;
@@ -56,6 +58,7 @@ export class Config {
     this.buyerTokens = Object.freeze(buyerTokens(valid));
     this.buyerAudience = valid.BUYER_JWT_AUDIENCE;
     this.buyerIssuer = valid.BUYER_JWT_ISSUER;
+    this.guestSessions = valid.GUEST_SESSIONS === 'on';
     this.paymentWebhookSecret = valid.PAYMENT_WEBHOOK_SECRET;
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
     this.logLevel = valid.LOG_LEVEL as LogLevel;
@@ -101,6 +104,10 @@ function contradictions(environment: Environment): string[] {
   if (secret === undefined && jwks === undefined) found.push('BUYER_JWT_SECRET or BUYER_JWKS_URL is required');
   if (secret !== undefined && jwks !== undefined)
     found.push('BUYER_JWT_SECRET and BUYER_JWKS_URL must not both be set');
+  if (environment.GUEST_SESSIONS === 'on' && jwks !== undefined) {
+    // their tokens would have to be signed with a key that only the identity provider has
+    found.push('GUEST_SESSIONS must be off with BUYER_JWKS_URL');
+  }
   if (keys !== undefined) {
     const digests = listed(keys).map((part) => adminKey(part).sha256.toString('hex'));
     if (new Set(digests).size < digests.length) found.push('ADMIN_API_KEYS must not give one key twice');

@@ -96,6 +96,9 @@ export class Environment {
 
   BUYER_JWT_ISSUER?: string;
 
+  @Is('on or off', (text) => /^(on|off)$/.test(text))
+  GUEST_SESSIONS = 'off';
+
   PAYMENT_WEBHOOK_SECRET?: string;
 
   @Is('an integer from 100 to 60000', integerBetween(100, 60_000))

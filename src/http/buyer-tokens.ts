@@ -1,15 +1,15 @@
 import { createVerifier } from 'fast-jwt';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { jwtVerify, type JWTVerifyGetKey } from 'jose';
 
 import type { Config } from '../config/index.js';
-import { DomainError, unavailable } from '../domain/index.js';
+import { DomainError } from '../domain/index.js';
 import { isStorableText } from './json-body.js';
 import { refuse } from './refusal.js';
+import { remoteKeys } from './remote-keys.js';
 
 const clockToleranceSeconds = 30;
 /** Tokens that were verified and have not expired; kept by their hash. A buyer who polls is verified once. */
 const maxCachedTokens = 20_000;
-const jwksTimeoutMs = 2000;
 const maxSubjectLength = 255;
 
 /** Tells whose token it is. */
@@ -63,7 +63,7 @@ class SecretTokenVerifier implements TokenVerifier {
   }
 }
 
-/** RS256, ES256 or EdDSA with the keys of a JWKS, which are fetched when first needed and kept for ten minutes. */
+/** RS256, ES256 or EdDSA with the keys of a JWKS. */
 class JwksTokenVerifier implements TokenVerifier {
   private readonly keyOf: JWTVerifyGetKey;
 
@@ -71,16 +71,7 @@ class JwksTokenVerifier implements TokenVerifier {
     url: URL,
     private readonly options: TokenOptions,
   ) {
-    const keys = createRemoteJWKSet(url, { timeoutDuration: jwksTimeoutMs });
-    this.keyOf = async (header, token) => {
-      try {
-        return await keys(header, token);
-      } catch (error) {
-        // there is no such key, or there are several: the token's fault
-        if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-        throw unavailable(error);
-      }
-    };
+    this.keyOf = remoteKeys(url);
   }
 
   async verify(token: string): Promise<string> {

@@ -140,5 +140,7 @@ function paramsReader(url: string, ids: readonly string[]): (params: Record<stri
 }
 
 function isParamText(text: string): boolean {
-  return text.length > 0 && text.length <= maxParamLength && isStorableText(text);
+  // counts code points, as everywhere
+  const isShort = text.length <= maxParamLength || Array.from(text).length <= maxParamLength;
+  return text.length > 0 && isShort && isStorableText(text);
 }

@@ -18,6 +18,8 @@ const requestTimeoutMs = 20_000;
 const headersTimeoutMs = 10_000;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they do so first. */
 const keepAliveTimeoutMs = 72_000;
+/** 255 characters of four bytes, percent-encoded: the longest name of a buyer. */
+const maxParamLength = 255 * 4 * 3;
 const timeoutCheckIntervalMs = 5_000;
 const idleCloseIntervalMs = 100;
 /** Longer than any answer takes once waiting buyers were let go; what is still open is a client that does not go on. */
@@ -43,7 +45,7 @@ export class HttpAdapter extends FastifyAdapter {
       skipMiddie: true,
       multipart: false,
       bodyLimit: 16 * 1024,
-      routerOptions: { maxParamLength: 1024 },
+      routerOptions: { maxParamLength },
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
       http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckIntervalMs },

@@ -15,10 +15,11 @@ import { drop } from './drop.script.js';
 import { fence } from './fence.script.js';
 import { inspect, type Inspection } from './inspect.script.js';
 import { load } from './load.script.js';
-import { parseEntry, ticketsOf, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
+import { parseEntry, ticketsOf, withoutAnswers, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
 import { peek, type Peeked } from './peek.script.js';
 import { release, type ReleaseOutcome } from './release.script.js';
 import { reserve, type ReserveOutcome } from './reserve.script.js';
+import { rewrite } from './rewrite.script.js';
 import { settle } from './settle.script.js';
 
 /** What Redis knows of a sale beside its stock: all that `reserve` decides by. */
@@ -218,6 +219,42 @@ export class StockStore {
   async entriesOf(saleId: string, buyerId: string): Promise<OutboxEntry[]> {
     const ids = await this.redis.call((client) => client.hget(saleKey(saleId, 'queued-by'), buyerId));
     return this.entries(saleId, ids?.match(/.{36}/g) ?? []);
+  }
+
+  /** Whether a buyer has, or where Redis cannot be trusted may have, orders in the outbox. */
+  async mayHold(saleId: string, buyerId: string): Promise<boolean> {
+    const { sound, outboxSize } = await this.inspect(saleId);
+    if (!sound) return true;
+    return (
+      outboxSize > 0 && (await this.redis.call((client) => client.hexists(saleKey(saleId, 'queued-by'), buyerId))) > 0
+    );
+  }
+
+  /**
+   * Leaves out of a buyer's entries in the outbox what he answered. Under the gate, held exclusively, or a worker may have
+   * read them before. @returns how many
+   */
+  async eraseAnswers(saleId: string, buyerId: string): Promise<number> {
+    const key = saleKey(saleId, 'queued');
+    const changes: string[] = [];
+    for (const id of await this.idsOf(saleId, buyerId)) {
+      const text = await this.redis.call((client) => client.hget(key, id));
+      const replacement = text === null || tryParse(text) === null ? null : withoutAnswers(text);
+      if (text !== null && replacement !== null) changes.push(id, text, replacement);
+    }
+    let erased = 0;
+    for (const part of chunks(changes, 3 * chunkSize)) erased += await this.redis.run(rewrite, saleId, part);
+    return erased;
+  }
+
+  /** A buyer's orders in the outbox, by its index or, where that cannot be trusted, by looking at all. */
+  private async idsOf(saleId: string, buyerId: string): Promise<string[]> {
+    if ((await this.inspect(saleId)).sound) return (await this.entriesOf(saleId, buyerId)).map(({ id }) => id);
+    const ids: string[] = [];
+    for await (const { entries } of this.outbox(saleId)) {
+      ids.push(...entries.filter((entry) => entry.buyerId === buyerId).map(({ id }) => id));
+    }
+    return ids;
   }
 
   /**

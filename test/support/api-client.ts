@@ -74,6 +74,8 @@ export interface Body {
   readonly reloaded: number;
   readonly durationMs: number;
   readonly orderId: string;
+  readonly token: string;
+  readonly expiresAt: string;
   readonly paymentReference: string;
   readonly amountMinor: number;
 }
