@@ -10,6 +10,8 @@ import {
 import { Config } from './config/index.js';
 import { HealthChecks, ObservabilityModule, type Logger, type Metrics } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
+import { SessionsApiModule } from './http/index.js';
+import { PaymentsApiModule } from './payments/index.js';
 import { AdminQueries, Database } from './postgres/index.js';
 import { Queues } from './queue/index.js';
 import { Reconciler, ReconciliationApiModule, ReconciliationModule } from './reconciliation/index.js';
@@ -95,7 +97,14 @@ class ApiRole implements OnApplicationBootstrap, OnApplicationShutdown {
 }
 
 @Module({
-  imports: [SalesApiModule, OrdersApiModule, ReconciliationApiModule, ConnectionsModule],
+  imports: [
+    SalesApiModule,
+    OrdersApiModule,
+    PaymentsApiModule,
+    SessionsApiModule,
+    ReconciliationApiModule,
+    ConnectionsModule,
+  ],
   providers: [ApiRole],
 })
 class ApiRoleModule {}

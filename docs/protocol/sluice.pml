@@ -8,7 +8,8 @@
  * Parameters: -DCAP=n capacity; -DWHO=n 0: orders 0 and 1 are two purchases of one buyer, 1: one purchase sent twice (idempotency
  * key), 2: three buyers; -DADMIN=bits 1 lowers capacity by one, 2 raises it, 4 changes a field only (pause, limit ...), 8 cancels
  * confirmed orders, 16 order 2 is a dead letter that he may discard, 32 order 2 was not made durable in time: jobs may reject or
- * write it; -DMAY=bits the faults, -DFAULTS=n of them in one run, each kind once (-DREPEAT: any number of times); -DW1, -DR1 one
+ * write it, 64 an order whose hold expired is paid late and takes its stock again (not with 8: in the model an order comes back once);
+ * -DMAY=bits the faults, -DFAULTS=n of them in one run, each kind once (-DREPEAT: any number of times); -DW1, -DR1 one
  * worker, one reloader; -DD2 two deliverers; -DC2 two changes at once; -DSTATUS watch what order 0's buyer is told; -DMERGE cancel
  * and expire acquire and commit in one step (in between they only shut out the exclusive takers); -DX=n break a rule.            */
 #ifndef X
@@ -37,6 +38,8 @@
 #define X_FIRST 21                /* change: added capacity goes to Redis although a reload came first */
 #define X_MARK 22                 /* change: does not look at the stamps it renews */
 #define X_NEXT 23                 /* change: leaves the epoch as it is */
+#define X_PAID 24                 /* change: a late payment looks at what the buyer has in Postgres only */
+#define X_LATE 25                 /* change: a late payment looks at the stock in Postgres only */
 #ifndef MAY
 #define MAY 0                     /* faults, 1 << kind: */
 #endif
@@ -107,7 +110,7 @@ byte rows, row_epoch[3];          /* stock_returns, one an order at the most */
 byte pg_epoch = 1;
 bit gateX; byte gateS;            /* the gate: held exclusively; number of shared holders */
 /* ---- ghosts and budgets ---- */
-byte acked, lost, seen, faults = FAULTS, admin = ADMIN & 7;
+byte acked, lost, seen, faults = FAULTS, admin = ADMIN & 71;
 byte dead = (ADMIN & 16) >> 2;            /* dead letters that nobody has discarded yet; then a job like others, with the verdict rejected */
 short may = MAY;
 bit over;                         /* nobody does anything any more: no request, no hold running out */
@@ -357,15 +360,19 @@ end_idle:
 
 /* ---- change: an admin's change of a sale that is well; nobody is fenced out ---- */
 #define AT(from) (sale && !fence && runId == server && (X == X_FROM || epoch == from) && (X == X_MARK || STAMPED))
-inline change(d, f) {                                                /* r: 1 changed, 2 unsound, 3 a cut exceeds what is available */
+#define LATER (chg == 64)                                            /* a late payment: for the buyer of order `paid` */
+#define FITS(d) ((X == X_WEIGH || (X == X_LATE && LATER) || stock + d >= 0) && (!LATER || X == X_PAID || buyers[B(paid)] < LIMIT))
+inline change(d, f) {                                                /* r: 1 changed, 2 unsound, 3 a cut exceeds what is available, or the buyer his limit */
   if
   :: !AT(from) -> r = 2
-  :: AT(from) && X != X_WEIGH && stock + d < 0 -> r = 3
-  :: AT(from) && (X == X_WEIGH || stock + d >= 0) -> stock = stock + d; field = f; r = 1;
+  :: AT(from) && !FITS(d) -> r = 3
+  :: AT(from) && FITS(d) -> stock = stock + d; field = f; r = 1;
+     if :: LATER -> buyers[B(paid)]++ :: else fi;
      if :: X == X_NEXT -> stamp(epoch) :: else -> stamp(from + 1) fi
   fi
 }
-#define DIFF ((X == X_RAISE && chg == 2) - (chg == 1))
+#define DIFF ((X == X_RAISE && chg == 2) - (chg == 1) - LATER)
+#define OWED(o) (st[o] == EXPIRED && taken < capacity && total[B(o)] < LIMIT)  /* what Postgres itself asks for */
 #define FIELD (chg == 4 -> 1 : pg_field)
 inline carry() {                                                    /* UPDATE stock_returns SET epoch */
   if :: X != X_CARRY && HAS(rows, 0) -> row_epoch[0] = pg_epoch :: else fi;
@@ -373,27 +380,31 @@ inline carry() {                                                    /* UPDATE st
   if :: X != X_CARRY && HAS(rows, 2) -> row_epoch[2] = pg_epoch :: else fi
 }
 inline next() { if :: X != X_NEXT -> pg_epoch++ :: else fi; assert(pg_epoch < EMAX); carry(); inv() }
-inline done() { gateX = 0; chg = 0; from = 0; r = 0 }
+inline done() { gateX = 0; chg = 0; from = 0; r = 0; paid = 0 }
 proctype Changer() {
-  byte chg, from, r;                                                /* chg: 1 capacity down, 2 up, 4 a field */
+  byte chg, from, r, paid;                                          /* chg: 1 capacity down, 2 up, 4 a field, 64 order `paid` was paid late */
 end_idle:
   if
-  :: d_step { FREE && HAS(admin, 0) && capacity > taken -> admin = admin & 6; chg = 1; gateX = 1; from = pg_epoch }
-  :: d_step { FREE && HAS(admin, 1) -> admin = admin & 5; chg = 2; gateX = 1; from = pg_epoch }
-  :: d_step { FREE && HAS(admin, 2) -> admin = admin & 3; chg = 4; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 0) && capacity > taken -> admin = admin & ~1; chg = 1; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 1) -> admin = admin & ~2; chg = 2; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 2) -> admin = admin & ~4; chg = 4; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 6) && OWED(0) -> admin = admin & ~64; chg = 64; paid = 0; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 6) && OWED(1) -> admin = admin & ~64; chg = 64; paid = 1; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 6) && OWED(2) -> admin = admin & ~64; chg = 64; paid = 2; gateX = 1; from = pg_epoch }
   fi;
   if                                                                /* fields and cuts; what is added is Postgres's alone as yet */
   :: d_step { change(DIFF, FIELD) }
   :: d_step { can(RDIE) -> use(RDIE); done() }; goto end_idle
-  :: d_step { can(LATE) -> use(LATE); gateX = 0 }; d_step { change(DIFF, FIELD); inv(); chg = 0; from = 0; r = 0 };
+  :: d_step { can(LATE) -> use(LATE); gateX = 0 }; d_step { change(DIFF, FIELD); inv(); chg = 0; from = 0; r = 0; paid = 0 };
      goto end_idle
   fi;
   if
   :: d_step { r == 2 -> admin = admin | chg; done() }; goto end_idle  /* unsound: rollback, a reload, and once more */
   :: d_step { r == 3 -> done() }; goto end_idle                     /* 409: rollback */
   :: d_step { r == 1 ->
-       if :: chg == 1 -> capacity-- :: chg == 2 -> capacity++ :: chg == 4 -> pg_field = 1 fi;
-       next(); gateX = 0; r = 0;
+       if :: chg == 1 -> capacity-- :: chg == 2 -> capacity++ :: chg == 4 -> pg_field = 1
+          :: LATER -> st[paid] = CONFIRMED; taken++; total[B(paid)]++ fi;
+       next(); gateX = 0; r = 0; paid = 0;
        if :: chg != 2 || X == X_RAISE -> chg = 0; from = 0 :: else -> from = pg_epoch fi }
   :: d_step { can(RDIE) -> use(RDIE); done() }; goto end_idle
   :: d_step { can(CFAIL) -> use(CFAIL); done() }; goto end_idle
@@ -469,7 +480,7 @@ init {
 #ifdef D2
     run Deliverer();
 #endif
-#if ADMIN & 7
+#if ADMIN & 71
     run Changer();
 #endif
 #ifdef C2

@@ -87,6 +87,13 @@ describe('readConfig', () => {
     ['a queue bound that is neither a number nor off', { QUEUE_MAX_ORDERS: 'on' }],
     ['a lag that is shorter than a sample', { QUEUE_MAX_LAG_MS: '99' }],
     ['a trailing comma', { ADMIN_API_KEYS: `ops:${key},` }],
+    ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }],
+    ['any origin', { CORS_ORIGINS: '*' }],
+    ['a guest session that is neither on nor off', { GUEST_SESSIONS: 'yes' }],
+    [
+      'guest sessions with a JWKS',
+      { BUYER_JWT_SECRET: '', BUYER_JWKS_URL: 'https://id.example/keys', GUEST_SESSIONS: 'on' },
+    ],
     ['a cluster with another database', { REDIS_URL: 'redis://a:1/2,redis://b:2' }],
   ])('when there is %s, then it is refused', (_, wrong) => {
     expect(problemsOf({ ...required, ...wrong })).toHaveLength(1);

@@ -45,6 +45,12 @@ export class Config {
   readonly queueMaxOrders: number;
   /** age of the outbox's oldest order above which purchases are refused; Infinity: never */
   readonly queueMaxLagMs: number;
+  /** origins whose pages may call the API from a browser */
+  readonly corsOrigins: readonly string[];
+  /** whether anybody may become a buyer */
+  readonly guestSessions: boolean;
+  /** HMAC secret of the payment webhook; undefined: there is no webhook */
+  readonly paymentWebhookSecret: string | undefined;
   readonly reconcileIntervalMs: number;
   readonly logLevel: LogLevel;
 
@@ -63,6 +69,9 @@ export class Config {
     this.apiProcesses = Number(valid.API_PROCESSES);
     this.queueMaxOrders = bound(valid.QUEUE_MAX_ORDERS);
     this.queueMaxLagMs = bound(valid.QUEUE_MAX_LAG_MS);
+    this.corsOrigins = Object.freeze(valid.CORS_ORIGINS === '' ? [] : listed(valid.CORS_ORIGINS));
+    this.guestSessions = valid.GUEST_SESSIONS === 'on';
+    this.paymentWebhookSecret = valid.PAYMENT_WEBHOOK_SECRET;
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
     this.logLevel = valid.LOG_LEVEL as LogLevel;
     Object.freeze(this);
@@ -107,6 +116,10 @@ function contradictions(environment: Environment): string[] {
   if (secret === undefined && jwks === undefined) found.push('BUYER_JWT_SECRET or BUYER_JWKS_URL is required');
   if (secret !== undefined && jwks !== undefined)
     found.push('BUYER_JWT_SECRET and BUYER_JWKS_URL must not both be set');
+  if (environment.GUEST_SESSIONS === 'on' && jwks !== undefined) {
+    // their tokens would have to be signed with a key that only the identity provider has
+    found.push('GUEST_SESSIONS must be off with BUYER_JWKS_URL');
+  }
   if (keys !== undefined) {
     const digests = listed(keys).map((part) => adminKey(part).sha256.toString('hex'));
     if (new Set(digests).size < digests.length) found.push('ADMIN_API_KEYS must not give one key twice');

@@ -35,6 +35,11 @@ function isUrl(text: string, protocols: readonly string[]): boolean {
   return URL.canParse(text) && protocols.includes(new URL(text).protocol);
 }
 
+/** As a browser sends it. `*` is none: who may call is written down. */
+function isOrigin(text: string): boolean {
+  return isUrl(text, ['http:', 'https:']) && new URL(text).origin === text;
+}
+
 /** The parts of a list in a variable: separated by commas, blanks around them do not count. */
 export function listed(text: string): string[] {
   return text.split(',').map((part) => part.trim());
@@ -108,6 +113,16 @@ export class Environment {
 
   @Is('an integer from 100 to 999999999, or off', orOff(integerBetween(100, 999_999_999)))
   QUEUE_MAX_LAG_MS = '30000';
+  @Is(
+    'origins such as https://shop.example, separated by commas, without a path',
+    (text) => text === '' || listed(text).every(isOrigin),
+  )
+  CORS_ORIGINS = '';
+
+  @Is('on or off', (text) => /^(on|off)$/.test(text))
+  GUEST_SESSIONS = 'off';
+
+  PAYMENT_WEBHOOK_SECRET?: string;
 
   @Is('an integer from 100 to 60000', integerBetween(100, 60_000))
   RECONCILE_INTERVAL_MS = '1000';

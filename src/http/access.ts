@@ -23,7 +23,7 @@ declare module 'fastify' {
 }
 
 /**
- * Says who may call a controller's routes: `public`, `buyer`, or the least role of an administrator (`viewer`, `operator`,
+ * Says who may call a controller's routes: `public`, `buyer`, `signature` (who knows the secret), or the least role of an administrator (`viewer`, `operator`,
  * `admin`). On a method it wins over what the class says. Every route under /v1 needs it, or the application does not start.
  */
 export function Access(access: AccessLevel): ClassDecorator & MethodDecorator {
@@ -65,6 +65,9 @@ function declare(prototype: object, method: string | symbol, access: AccessLevel
     apply(Problems('validation_failed'));
   } else if (access === 'buyer') {
     apply(ApiSecurity('buyer'));
+    apply(Problems('validation_failed', 'unauthenticated', 'unavailable'));
+  } else if (access === 'signature') {
+    apply(ApiSecurity('signature'));
     apply(Problems('validation_failed', 'unauthenticated', 'unavailable'));
   } else {
     apply(ApiSecurity('admin'));

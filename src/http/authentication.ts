@@ -6,6 +6,7 @@ import { type Admin, findAdmin, mayActAs } from './admin-keys.js';
 import { createTokenVerifier, type TokenVerifier } from './buyer-tokens.js';
 import { countOf } from './raw-headers.js';
 import { refuse } from './refusal.js';
+import { type BodyCheck, bodyCheck } from './signatures.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,28 +14,43 @@ declare module 'fastify' {
     buyerId: string;
     /** the administrator whose key came with the request; null on other routes */
     admin: Admin | null;
+    /** what the bytes of the body have to pass yet; null: nothing */
+    bodyCheck: BodyCheck | null;
   }
 }
 
-/** Who may call a route: anyone, a buyer, or an administrator with at least this role. */
-export type Access = 'public' | 'buyer' | AdminRole;
+/** Who may call a route: anyone, a buyer, who signs its body, or an administrator with at least this role. */
+export type Access = 'public' | 'buyer' | 'signature' | AdminRole;
 
-/** Finds out who makes a request, from its `Authorization` header alone: before the body is read. */
+/** What of the configuration says who is who. */
+export type Identities = Pick<
+  Config,
+  'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer' | 'paymentWebhookSecret'
+>;
+
+/** Finds out who makes a request, from its headers alone: before the body is read. */
 export class Authentication {
   private readonly adminKeys: readonly AdminKey[];
   private readonly tokens: TokenVerifier;
+  private readonly webhookSecret: string | undefined;
 
-  constructor(config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>) {
+  constructor(config: Identities) {
     this.adminKeys = config.adminKeys;
+    this.webhookSecret = config.paymentWebhookSecret;
     this.tokens = createTokenVerifier(config);
   }
 
   /**
    * Lets the request in and notes whose it is, at once or, where a token's keys must be fetched, later.
-   * @throws DomainError unauthenticated, forbidden, unavailable (or the promise rejects with it)
+   * @throws DomainError unauthenticated, forbidden, not_found, unavailable (or the promise rejects with it)
    */
   admit(access: Access, request: FastifyRequest): Promise<void> | undefined {
     if (access === 'public') return undefined;
+    if (access === 'signature') {
+      if (this.webhookSecret === undefined) throw refuse('not_found');
+      request.bodyCheck = bodyCheck(request.raw.headers['sluice-signature'], this.webhookSecret);
+      return undefined;
+    }
     const credentials = bearerOf(request);
     if (access === 'buyer') return this.admitBuyer(credentials, request);
 

@@ -1,19 +1,19 @@
 import { hash } from 'node:crypto';
 
 import { createVerifier } from 'fast-jwt';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 
 import type { Config } from '../config/index.js';
-import { DomainError, unavailable } from '../domain/index.js';
+import { DomainError } from '../domain/index.js';
 import { isStorableText } from './json-body.js';
 import { refuse } from './refusal.js';
+import { remoteKeys } from './remote-keys.js';
 
 const clockToleranceSeconds = 30;
 const maxCachedTokens = 20_000;
 /** A key that was taken out of the JWKS is good for so much longer. */
 const maxCachedMs = 600_000;
-const jwksTimeoutMs = 2000;
 const maxSubjectLength = 255;
 
 /** Tells whose token it is. */
@@ -96,18 +96,9 @@ function secretVerifier(secret: string, { buyerAudience, buyerIssuer }: TokenOpt
   };
 }
 
-/** RS256, ES256 or EdDSA with the keys of a JWKS, which are fetched when first needed and kept for ten minutes. */
+/** RS256, ES256 or EdDSA with the keys of a JWKS. */
 function jwksVerifier(url: URL, { buyerAudience, buyerIssuer }: TokenOptions): (token: string) => Promise<Verified> {
-  const keys = createRemoteJWKSet(url, { timeoutDuration: jwksTimeoutMs });
-  const keyOf: JWTVerifyGetKey = async (header, token) => {
-    try {
-      return await keys(header, token);
-    } catch (error) {
-      // there is no such key, or there are several: the token's fault
-      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-      throw unavailable(error);
-    }
-  };
+  const keyOf = remoteKeys(url);
   return async (token) => {
     try {
       const { payload } = await jwtVerify(token, keyOf, {

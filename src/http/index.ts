@@ -15,6 +15,7 @@ export {
   Timestamp,
   Uuid,
 } from './fields.js';
+export { SessionsApiModule } from './guest-sessions.js';
 export { bodyHash, idempotencyField } from './idempotency.js';
 export { openApiDocument, Problems } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';

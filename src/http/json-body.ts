@@ -22,6 +22,7 @@ export function acceptJsonOnly(instance: FastifyInstance): void {
   instance.removeAllContentTypeParsers();
 
   instance.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done: Done) => {
+    if (isForged(request, bytes, done)) return;
     if (bytes.length === 0) done(null, undefined);
     else if (!isPlainJson(request)) done(refuse('unsupported_media_type'));
     else if (!isUtf8(bytes)) done(new DomainError('malformed_json', 'The body is not valid UTF-8.'));
@@ -32,10 +33,24 @@ export function acceptJsonOnly(instance: FastifyInstance): void {
     }
   });
 
-  instance.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes: Buffer, done: Done) => {
+  instance.addContentTypeParser('*', { parseAs: 'buffer' }, (request, bytes: Buffer, done: Done) => {
+    if (isForged(request, bytes, done)) return;
     if (bytes.length === 0) done(null, undefined);
     else done(refuse('unsupported_media_type'));
   });
+}
+
+/** Whether the body had to be signed and is not: then it is refused before anything is made of it. */
+function isForged(request: FastifyRequest, bytes: Buffer, done: Done): boolean {
+  if (request.bodyCheck === null) return false;
+  try {
+    request.bodyCheck(bytes);
+  } catch (refusal) {
+    done(refusal as Error);
+    return true;
+  }
+  request.bodyCheck = null;
+  return false;
 }
 
 function isPlainJson({ headers }: FastifyRequest): boolean {

@@ -83,6 +83,12 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
       description: 'a JWT whose `sub` is the buyer',
     })
     .addSecurity('admin', { type: 'http', scheme: 'bearer', description: "an administrator's key" })
+    .addSecurity('signature', {
+      type: 'apiKey',
+      in: 'header',
+      name: 'Sluice-Signature',
+      description: '`t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, at most 5 minutes old',
+    })
     .build();
   const document = SwaggerModule.createDocument(app, description, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,

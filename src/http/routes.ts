@@ -16,6 +16,7 @@ const bodyLimit = 16 * 1024;
 const adminBodyLimit = 256 * 1024;
 const maxParamLength = 255;
 const maxDrainedBytes = 1024 * 1024;
+const noBody = Buffer.alloc(0);
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,6 +37,7 @@ export function guardRoutes(
 ): void {
   instance.decorateRequest('buyerId', '');
   instance.decorateRequest('admin', null);
+  instance.decorateRequest('bodyCheck', null);
   instance.decorateRequest('idempotencyKey', undefined);
 
   instance.addHook('onRoute', (route) => {
@@ -54,7 +56,7 @@ function declarationOf({ method, url, config }: RouteOptions, isAdminRoute: bool
   const route = `${String(method)} ${url}`;
   if (declaration === undefined) throw new Error(`${route} must say who may call it: add @Access()`);
   const { access } = declaration;
-  if (isAdminRoute === (access === 'public' || access === 'buyer')) {
+  if (isAdminRoute === ['public', 'buyer', 'signature'].includes(access)) {
     throw new Error(`${route} must not have the access ${access}: administrators, and only they, go to /v1/admin`);
   }
   return declaration;
@@ -100,6 +102,7 @@ function inputCheck(url: string, { controller, method }: RouteDeclaration['handl
   const readParams = paramsReader(url, input.ids ?? []);
   return (request: FastifyRequest, _reply: FastifyReply, done: Done): void => {
     try {
+      request.bodyCheck?.(noBody); // a body was checked when it was read
       request.query = readQuery(request.query as Record<string, unknown>);
       request.body = readBody(request.body);
       if (input.idempotencyKey === true) request.idempotencyKey = idempotencyKeyOf(request);
@@ -137,5 +140,7 @@ function paramsReader(url: string, ids: readonly string[]): (params: Record<stri
 }
 
 function isParamText(text: string): boolean {
-  return text.length > 0 && text.length <= maxParamLength && isStorableText(text);
+  // counts code points, as everywhere
+  const isShort = text.length <= maxParamLength || Array.from(text).length <= maxParamLength;
+  return text.length > 0 && isShort && isStorableText(text);
 }

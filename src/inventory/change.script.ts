@@ -2,7 +2,8 @@ import type { Script } from '../redis/index.js';
 import { luaWithSoundness, unexpected } from './lua.js';
 
 export type ChangeOutcome =
-  { readonly kind: 'changed' | 'unsound' } | { readonly kind: 'taken'; readonly ticketTypeIds: readonly string[] };
+  | { readonly kind: 'changed' | 'unsound' | 'limit' }
+  | { readonly kind: 'taken'; readonly ticketTypeIds: readonly string[] };
 
 export const change: Script<ChangeOutcome> = {
   name: 'change',
@@ -11,6 +12,6 @@ export const change: Script<ChangeOutcome> = {
   parse(reply) {
     const [kind, ...ticketTypeIds] = reply as [string, ...string[]];
     if (kind === 'taken') return { kind, ticketTypeIds };
-    return kind === 'changed' || kind === 'unsound' ? { kind } : unexpected('change', reply);
+    return kind === 'changed' || kind === 'unsound' || kind === 'limit' ? { kind } : unexpected('change', reply);
   },
 };

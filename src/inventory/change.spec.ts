@@ -78,6 +78,25 @@ test('when buyers and a cut race, then there is never less than nothing', async 
   expect(left).toBeGreaterThanOrEqual(0);
 });
 
+test('when stock is taken again for a buyer, then his count grows with it, up to his limit and not beyond', async () => {
+  await ledger.stock.reserve(sale.id, draftOf(sale, { buyerId: 'ann', quantities: [1] }));
+  const claim = { buyerId: 'ann', items: [{ ticketTypeId: sale.typeId, quantity: 2 }], limit: 3 };
+  const second = sale.typeIds[1] ?? '';
+
+  expect(await ledger.stock.retake(sale.id, next, sale.fields, claim)).toEqual({ kind: 'changed' });
+  const before = await image();
+  expect(before).toMatchObject({ stock: { [sale.typeId]: '7' }, buyers: { ann: '3', '': '2' } });
+
+  const later = { from: 2, to: 3 };
+  expect(await ledger.stock.retake(sale.id, later, sale.fields, claim)).toEqual({ kind: 'limit' });
+  const tooMany = { buyerId: 'bob', items: [{ ticketTypeId: second, quantity: 11 }], limit: 20 };
+  expect(await ledger.stock.retake(sale.id, later, sale.fields, tooMany)).toEqual({
+    kind: 'taken',
+    ticketTypeIds: [second],
+  });
+  expect(await image()).toEqual(before);
+});
+
 describe('when the sale is not well, then nothing changes', () => {
   async function expectUnsound(epochs = next): Promise<void> {
     const before = await image();

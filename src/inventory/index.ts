@@ -3,4 +3,4 @@ export type { Inspection } from './inspect.script.js';
 export { InventoryModule } from './inventory.module.js';
 export { ticketsOf, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
 export type { ReserveOutcome } from './reserve.script.js';
-export { StockStore, type LoadedSale, type SaleFields } from './stock.store.js';
+export { StockStore, type LoadedSale, type SaleFields, type StockClaim } from './stock.store.js';

@@ -34,6 +34,14 @@ export function parseEntry(text: string): OutboxEntry {
   };
 }
 
+/** The entry, as text, without what the buyer answered; null: there is nothing to leave out. @throws Error as `parseEntry` */
+export function withoutAnswers(text: string): string | null {
+  const { answers } = parseEntry(text);
+  if (Object.keys(answers).length === 0) return null;
+  const start = text.indexOf(' ', text.indexOf(' ') + 1) + 1;
+  return text.slice(0, start) + JSON.stringify({ ...(JSON.parse(text.slice(start)) as QueuedOrder), answers: {} });
+}
+
 /** Tickets of an order, over all its items. */
 export function ticketsOf(order: { readonly items: readonly { readonly quantity: number }[] }): number {
   return order.items.reduce((sum, item) => sum + item.quantity, 0);

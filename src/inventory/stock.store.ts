@@ -16,11 +16,12 @@ import { drop } from './drop.script.js';
 import { fence } from './fence.script.js';
 import { inspect, type Inspection } from './inspect.script.js';
 import { load } from './load.script.js';
-import { parseEntry, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
+import { parseEntry, ticketsOf, withoutAnswers, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
 import { peek, type Peeked } from './peek.script.js';
 import { release, type ReleaseOutcome } from './release.script.js';
 import { ReserveBatches } from './reserve-batches.js';
 import type { ReserveOutcome } from './reserve.script.js';
+import { rewrite } from './rewrite.script.js';
 import { settle } from './settle.script.js';
 
 /** What Redis knows of a sale beside its stock: all that `reserve` decides by. */
@@ -41,10 +42,20 @@ export interface LoadedSale {
   readonly outboxSize: number;
 }
 
+/** A buyer for whom stock is taken again that an order had given back. */
+export interface StockClaim {
+  readonly buyerId: string;
+  readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
+  /** tickets that the buyer may have, these among them */
+  readonly limit: number;
+}
+
 /** How many fields go into one command: about a millisecond of Redis's time. */
 const chunkSize = 500;
 /** Orders that one script settles: about two milliseconds. Redis serves others before the next. */
 const settleChunkSize = 200;
+/** No buyer is called so. */
+const nobody = { buyerId: '', tickets: 0, limit: 0 };
 /** An id that no order has. */
 const noOrder = '00000000-0000-0000-0000-000000000000';
 /** What a reload prepared and did not use disappears after this long. */
@@ -132,21 +143,36 @@ export class StockStore {
     return this.redis.run(inspect, saleId, [returnIds.length, ...returnIds, ...orderIds]);
   }
 
-  /** Moves a sale that is well from one epoch to the next, with new fields and capacities that differ by so much. */
+  /** Moves a sale that is well from one epoch to the next, with new fields and stock that differs by so much. */
   change(
     saleId: string,
     epochs: { readonly from: number; readonly to: number },
     fields: SaleFields,
     differences: ReadonlyMap<string, number>,
+    claim: { readonly buyerId: string; readonly tickets: number; readonly limit: number } = nobody,
   ): Promise<ChangeOutcome> {
     const pairs = fieldPairs(fields);
     return this.redis.run(change, saleId, [
       epochs.from,
       epochs.to,
+      claim.buyerId,
+      claim.tickets,
+      claim.limit,
       pairs.length / 2,
       ...pairs,
       ...[...differences].flat(),
     ]);
+  }
+
+  /** Moves a sale that is well to its next epoch, with stock taken again for a buyer: a change like any other. */
+  retake(
+    saleId: string,
+    epochs: { readonly from: number; readonly to: number },
+    fields: SaleFields,
+    { buyerId, items, limit }: StockClaim,
+  ): Promise<ChangeOutcome> {
+    const differences = new Map(items.map(({ ticketTypeId, quantity }) => [ticketTypeId, -quantity]));
+    return this.change(saleId, epochs, fields, differences, { buyerId, tickets: ticketsOf({ items }), limit });
   }
 
   /** Shuts `reserve` out until a load. `token` is of this attempt alone. */
@@ -220,6 +246,42 @@ export class StockStore {
   async entriesOf(saleId: string, buyerId: string): Promise<OutboxEntry[]> {
     const ids = await this.redis.call((client) => client.hget(saleKey(saleId, 'queued-by'), buyerId));
     return this.entries(saleId, ids?.match(/.{36}/g) ?? []);
+  }
+
+  /** Whether a buyer has, or where Redis cannot be trusted may have, orders in the outbox. */
+  async mayHold(saleId: string, buyerId: string): Promise<boolean> {
+    const { sound, outboxSize } = await this.inspect(saleId);
+    if (!sound) return true;
+    return (
+      outboxSize > 0 && (await this.redis.call((client) => client.hexists(saleKey(saleId, 'queued-by'), buyerId))) > 0
+    );
+  }
+
+  /**
+   * Leaves out of a buyer's entries in the outbox what he answered. Under the gate, held exclusively, or a worker may have
+   * read them before. @returns how many
+   */
+  async eraseAnswers(saleId: string, buyerId: string): Promise<number> {
+    const key = saleKey(saleId, 'queued');
+    const changes: string[] = [];
+    for (const id of await this.idsOf(saleId, buyerId)) {
+      const text = await this.redis.call((client) => client.hget(key, id));
+      const replacement = text === null || tryParse(text) === null ? null : withoutAnswers(text);
+      if (text !== null && replacement !== null) changes.push(id, text, replacement);
+    }
+    let erased = 0;
+    for (const part of chunks(changes, 3 * chunkSize)) erased += await this.redis.run(rewrite, saleId, part);
+    return erased;
+  }
+
+  /** A buyer's orders in the outbox, by its index or, where that cannot be trusted, by looking at all. */
+  private async idsOf(saleId: string, buyerId: string): Promise<string[]> {
+    if ((await this.inspect(saleId)).sound) return (await this.entriesOf(saleId, buyerId)).map(({ id }) => id);
+    const ids: string[] = [];
+    for await (const { entries } of this.outbox(saleId)) {
+      ids.push(...entries.filter((entry) => entry.buyerId === buyerId).map(({ id }) => id));
+    }
+    return ids;
   }
 
   /**

@@ -42,6 +42,7 @@ export class EndHolds {
     const ended = await this.database.transaction(async (tx) => {
       await gateShared(tx, saleId);
       const ids = await this.orders.end(tx, saleId, orderIds, to, from, holds);
+      if (to === 'cancelled' && ids.length > 0) await this.orders.owePayments(tx, ids);
       if (audit !== undefined && ids.length > 0) await this.audit.record(tx, audit);
       return ids;
     });

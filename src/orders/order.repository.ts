@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Answers, Order, OrderItem, OrderStatus, RejectReason } from '../domain/index.js';
+import type { StockClaim } from '../inventory/index.js';
 import { Database, type Queryable, type Statement } from '../postgres/index.js';
 
 const columns = `
@@ -35,6 +36,47 @@ const confirm: Statement = {
   text: `
     UPDATE orders SET status = 'confirmed', updated_at = clock_timestamp()
     WHERE id = $2 AND sale_id = $1 AND status = 'reserved' AND hold_expires_at > clock_timestamp() RETURNING id`,
+};
+
+const lock: Statement = {
+  name: 'lock-order',
+  text: `
+    SELECT o.status, o.buyer_id AS "buyerId", o.max_per_buyer AS "limit",
+      (SELECT coalesce(json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity)), '[]')
+        FROM order_items i WHERE i.order_id = o.id) AS items
+    FROM orders o WHERE o.id = $2 AND o.sale_id = $1 FOR UPDATE`,
+};
+
+/** Whatever the clock says: until somebody has ended the hold, its tickets are this order's. */
+const confirmPaid: Statement = {
+  name: 'confirm-paid-order',
+  text: `
+    UPDATE orders SET status = 'confirmed', updated_at = clock_timestamp()
+    WHERE id = $2 AND sale_id = $1 AND status = 'reserved'`,
+};
+
+/**
+ * Takes the tickets of an expired order again: `end-orders` backwards. Under the gate, exclusive. What it has done where
+ * not all of it fits is for the caller to roll back.
+ */
+const retake: Statement = {
+  name: 'retake-order',
+  text: `
+    WITH due AS (
+      UPDATE orders SET status = 'confirmed', updated_at = clock_timestamp()
+      WHERE id = $2 AND sale_id = $1 AND status = 'expired' RETURNING id, buyer_id, max_per_buyer
+    ), tickets AS (
+      SELECT i.ticket_type_id, i.quantity FROM due JOIN order_items i ON i.order_id = due.id
+    ), buyers AS (
+      UPDATE buyer_totals t SET tickets = t.tickets + b.quantity
+      FROM (SELECT sum(quantity)::int AS quantity FROM tickets) b, due
+      WHERE t.sale_id = $1 AND t.buyer_id = due.buyer_id AND t.tickets + b.quantity <= due.max_per_buyer RETURNING 1
+    ), types AS (
+      UPDATE ticket_types t SET taken = t.taken + b.quantity FROM tickets b
+      WHERE t.id = b.ticket_type_id AND t.sale_id = $1 AND t.taken + b.quantity <= t.capacity RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM types) = (SELECT count(*) FROM tickets) AS "inStock",
+      (SELECT count(*) FROM buyers) = (SELECT count(*) FROM due) AS "withinLimit"`,
 };
 
 const overdue: Statement = {
@@ -79,6 +121,19 @@ const end: Statement = {
     )
     SELECT id FROM ended`,
 };
+
+/** A statement of its own: one that waited for the order's row would not see the payment for which it waited. */
+const owePayments: Statement = {
+  name: 'owe-payments',
+  text: `
+    UPDATE payments SET refund_reason = 'order_cancelled'
+    WHERE order_id = ANY($1::uuid[]) AND type = 'payment.succeeded' AND refund_reason IS NULL`,
+};
+
+/** What a payment has to know of an order that nobody else can change meanwhile. */
+export interface LockedOrder extends StockClaim {
+  readonly status: OrderStatus;
+}
 
 interface OrderRow {
   readonly id: string;
@@ -128,9 +183,34 @@ export class OrderRepository {
     return (await this.database.rows(confirm, [saleId, orderId])).length > 0;
   }
 
+  /** The order, which nobody else can change until the transaction ends; null: Postgres has none. */
+  async lock(tx: Queryable, saleId: string, orderId: string): Promise<LockedOrder | null> {
+    return (await tx.rows<LockedOrder>(lock, [saleId, orderId]))[0] ?? null;
+  }
+
+  /** Claims the hold of a locked order that is `reserved`. */
+  async confirmPaid(tx: Queryable, saleId: string, orderId: string): Promise<void> {
+    await tx.rows(confirmPaid, [saleId, orderId]);
+  }
+
+  /**
+   * Takes the tickets of an expired order again and confirms it, under the gate, held exclusively. @returns why it cannot
+   * be, and then the caller rolls back what it did; null: it is done
+   */
+  async retake(tx: Queryable, saleId: string, orderId: string): Promise<'sold_out' | 'limit_exceeded' | null> {
+    const [row] = await tx.rows<{ inStock: boolean; withinLimit: boolean }>(retake, [saleId, orderId]);
+    if (row?.inStock !== true) return 'sold_out';
+    return row.withinLimit ? null : 'limit_exceeded';
+  }
+
   /** Holds that ran out, by Postgres's clock, the longest overdue first. */
   overdueHolds(limit: number): Promise<{ saleId: string; id: string }[]> {
     return this.database.rows(overdue, [limit]);
+  }
+
+  /** What was paid for orders that this transaction has cancelled is owed to their buyers. */
+  async owePayments(tx: Queryable, orderIds: readonly string[]): Promise<void> {
+    await tx.rows(owePayments, [orderIds]);
   }
 
   /** Ends those of the orders that are in one of the states `from`. @returns the ids of those it ended */

@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
 import { SalesModule } from '../sales/index.js';
 import { AdminOrdersController } from './admin-orders.controller.js';
+import { BuyersController } from './buyers.controller.js';
 import { ClaimOrder } from './claim-order.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { EndHolds } from './end-holds.js';
+import { EraseAnswers } from './erase-answers.js';
 import { LocalRefusals } from './local-refusals.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
@@ -30,7 +32,7 @@ export class OrdersModule {}
 
 @Module({
   imports: [OrdersModule],
-  controllers: [OrdersController, AdminOrdersController, DeadLettersController],
+  controllers: [OrdersController, AdminOrdersController, DeadLettersController, BuyersController],
   providers: [
     OrderChanges,
     OrderReader,
@@ -41,7 +43,8 @@ export class OrdersModule {}
     PurchaseTickets,
     ClaimOrder,
     ResolveDeadLetter,
+    EraseAnswers,
   ],
-  exports: [OrderIntake, Overload],
+  exports: [OrderIntake, OrderReader, Overload],
 })
 export class OrdersApiModule {}

@@ -16,5 +16,5 @@ import { Survey } from './survey.js';
 })
 export class ReconciliationModule {}
 
-@Module({ imports: [ReconciliationModule], controllers: [ReconciliationsController] })
+@Module({ imports: [ReconciliationModule, OrdersModule], controllers: [ReconciliationsController] })
 export class ReconciliationApiModule {}

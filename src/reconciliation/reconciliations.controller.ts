@@ -1,6 +1,8 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { Access, Integer, Problems } from '../http/index.js';
+import { Access, CurrentAdmin, Integer, Problems, type Admin } from '../http/index.js';
+import { Database } from '../postgres/index.js';
+import { AuditLog } from '../sales/index.js';
 import { Reconcile, type Reconciliation } from './reconcile.js';
 
 const count = { min: 0, max: Number.MAX_SAFE_INTEGER };
@@ -29,13 +31,20 @@ class ReconciliationView {
 @Access('admin')
 @Controller('v1/admin/reconciliations')
 export class ReconciliationsController {
-  constructor(private readonly reconcile: Reconcile) {}
+  constructor(
+    private readonly reconcile: Reconcile,
+    private readonly database: Database,
+    private readonly audit: AuditLog,
+  ) {}
 
   @Post()
   @HttpCode(200)
   @ApiOkResponse({ type: ReconciliationView })
   @Problems('recovering')
-  run(): Promise<Reconciliation> {
+  async run(@CurrentAdmin() admin: Admin): Promise<Reconciliation> {
+    await this.database.transaction((tx) =>
+      this.audit.record(tx, { actor: admin.name, action: 'reconciliation.requested' }),
+    );
     return this.reconcile.now();
   }
 }

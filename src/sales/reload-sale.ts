@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as newId } from 'uuid';
 import { DomainError, notFound, recovering, type Sale } from '../domain/index.js';
-import { StockStore, ticketsOf, type OutboxEntry, type SaleFields } from '../inventory/index.js';
 import { type Distribution, Metrics } from '../observability/index.js';
+import { StockStore, ticketsOf, type OutboxEntry, type SaleFields, type StockClaim } from '../inventory/index.js';
 import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
 import { AuditLog, systemActor, type AuditEntry } from './audit-log.js';
 import { SaleSnapshots } from './sale-snapshots.js';
@@ -38,6 +38,9 @@ const unsound = new Error('the sale is unsound in Redis');
 
 /** What an admin, or the end of a sale's time, does to a sale: its next state, made from the one under the gate. */
 export type Edit = (sale: Sale) => Sale;
+
+/** Takes stock again for a buyer, in Redis: at once, or not at all. To be called once. */
+export type Take = (claim: StockClaim) => Promise<'taken' | 'sold_out' | 'limit_exceeded'>;
 
 /**
  * The one way to change a sale and the one way to mend it. Both hold the sale's gate in a transaction, move the sale to
@@ -100,6 +103,28 @@ export class ReloadSale {
     }
   }
 
+  /**
+   * Runs `work` in a transaction that holds the sale's gate. There `take` takes stock again that an order had given back:
+   * a change of the sale like any other, in both stores or in neither. `work` may be run again, and does Postgres's part.
+   * @throws DomainError `not_found`, `recovering`, what `work` throws, and `unavailable` (it may have happened)
+   */
+  async retake<T>(saleId: string, work: (tx: Queryable, take: Take) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.database.transaction(async (tx) => {
+          await gateExclusive(tx, saleId);
+          const sale = await this.sales.find(saleId, tx);
+          if (sale === null) throw notFound('sale');
+          return work(tx, (claim) => this.take(tx, sale, claim));
+        });
+      } catch (error) {
+        if (error !== unsound) throw error;
+      }
+      if (attempt === changeAttempts) throw recovering();
+      await this.mend(saleId);
+    }
+  }
+
   /** Deletes a draft. Its keys go first: were the commit lost, the next reload brings them back. */
   async deleteDraft(saleId: string, audit: AuditEntry): Promise<void> {
     await this.database.transaction(async (tx) => {
@@ -114,6 +139,23 @@ export class ReloadSale {
       await this.sales.delete(tx, saleId);
     });
     await this.snapshots.changed(saleId);
+  }
+
+  private async take(tx: Queryable, sale: Sale, claim: StockClaim): Promise<'taken' | 'sold_out' | 'limit_exceeded'> {
+    const epochs = { from: sale.epoch, to: sale.epoch + 1 };
+    const { kind } = await this.stock.retake(sale.id, epochs, fieldsOf(sale), claim);
+    switch (kind) {
+      case 'unsound':
+        throw unsound;
+      case 'taken':
+        return 'sold_out';
+      case 'limit':
+        return 'limit_exceeded';
+      case 'changed':
+        await tx.rows(setEpoch, [sale.id, epochs.to]);
+        await tx.rows(carryReturns, [sale.id, epochs.to]);
+        return 'taken';
+    }
   }
 
   private async tryChange(

@@ -9,11 +9,12 @@ import { audit } from './audit.js';
 import type { CrashPoint } from './life.js';
 import { MortalProcess } from './mortal-process.js';
 import { orderScenarios } from './order-scenarios.js';
+import { paymentScenarios } from './payment-scenarios.js';
 import { saleScenarios } from './sale-scenarios.js';
 import { Stage, type Outcome, type Scenario, type Scene } from './stage.js';
 import { writingScenarios } from './writing-scenarios.js';
 
-const scenarios = { ...orderScenarios, ...writingScenarios, ...saleScenarios };
+const scenarios = { ...orderScenarios, ...writingScenarios, ...saleScenarios, ...paymentScenarios };
 /** More reconciliations than any crash needs; the last must find nothing to do. */
 const maxReconciliations = 8;
 

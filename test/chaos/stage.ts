@@ -67,7 +67,9 @@ export class Stage {
     this.journal = new Journal();
     this.destroyed = new Set();
     await this.redis.flushall();
-    await this.sql.query('DELETE FROM stock_returns; DELETE FROM orders; DELETE FROM sales; DELETE FROM audit_log');
+    await this.sql.query(
+      'DELETE FROM stock_returns; DELETE FROM payments; DELETE FROM orders; DELETE FROM sales; DELETE FROM audit_log',
+    );
   }
 
   async close(): Promise<void> {

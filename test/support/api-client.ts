@@ -73,6 +73,11 @@ export interface Body {
   readonly closed: number;
   readonly reloaded: number;
   readonly durationMs: number;
+  readonly orderId: string;
+  readonly token: string;
+  readonly expiresAt: string;
+  readonly paymentReference: string;
+  readonly amountMinor: number;
 }
 
 interface AuditEntry {

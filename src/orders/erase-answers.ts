@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import type { OrderStatus } from '../domain/index.js';
+import { StockStore } from '../inventory/index.js';
+import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
+import { AuditLog } from '../sales/index.js';
+
+const salesWithOrders: Statement = {
+  name: 'sales-with-orders',
+  text: `SELECT id FROM sales WHERE status <> 'draft' ORDER BY id`,
+};
+
+/** By the index that begins with the sale: there is none of buyers alone, which every purchase would pay for. */
+const salesOfBuyer: Statement = {
+  name: 'sales-of-buyer',
+  text: `
+    SELECT s.id FROM sales s
+    WHERE s.status <> 'draft' AND EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.buyer_id = $1)`,
+};
+
+const eraseOrders: Statement = {
+  name: 'erase-answers',
+  text: `
+    UPDATE orders SET answers = '{}' WHERE sale_id = $1 AND buyer_id = $2 AND answers <> '{}' RETURNING id, status`,
+};
+
+const deadLetters: Statement = {
+  name: 'dead-letters-of-sale',
+  text: 'SELECT id, payload FROM dead_letters WHERE sale_id = $1',
+};
+
+const rewriteDeadLetter: Statement = {
+  name: 'rewrite-dead-letter',
+  text: 'UPDATE dead_letters SET payload = $2 WHERE id = $1',
+};
+
+/** How many sales are asked at once whether the buyer has something in their outbox. */
+const batchSize = 100;
+
+/**
+ * Erases what a buyer's orders say about him, wherever they are: in Postgres, in the outbox, in dead letters. An order that
+ * is on its way cannot bring it back: a worker reads the outbox under the gate, which is held while both are erased.
+ */
+@Injectable()
+export class EraseAnswers {
+  constructor(
+    private readonly database: Database,
+    private readonly stock: StockStore,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** Safe to repeat; after an error it must be. @throws DomainError `unavailable` */
+  async execute(buyerId: string, admin: string): Promise<void> {
+    // first, and without the buyer: who asked for it is known also where it was cut off half-way
+    await this.database.transaction((tx) => this.audit.record(tx, { actor: admin, action: 'buyer.answers-erased' }));
+    for (const saleId of await this.salesOf(buyerId)) await this.eraseIn(saleId, buyerId);
+  }
+
+  /** Redis first: an order that leaves an outbox between the two questions is in Postgres for the second. */
+  private async salesOf(buyerId: string): Promise<Set<string>> {
+    const found = new Set<string>();
+    const sales = await this.database.rows<{ id: string }>(salesWithOrders);
+    for (let i = 0; i < sales.length; i += batchSize) {
+      const batch = sales.slice(i, i + batchSize);
+      const may = await Promise.all(batch.map(({ id }) => this.stock.mayHold(id, buyerId)));
+      for (const [index, { id }] of batch.entries()) if (may[index] === true) found.add(id);
+    }
+    for (const { id } of await this.database.rows<{ id: string }>(salesOfBuyer, [buyerId])) found.add(id);
+    return found;
+  }
+
+  private async eraseIn(saleId: string, buyerId: string): Promise<void> {
+    const erased = await this.database.transaction(async (tx) => {
+      await gateExclusive(tx, saleId);
+      await this.stock.eraseAnswers(saleId, buyerId);
+      await this.eraseInDeadLetters(tx, saleId, buyerId);
+      return tx.rows<{ id: string; status: OrderStatus }>(eraseOrders, [saleId, buyerId]);
+    });
+    // whoever remembers one of them is told to read it again
+    if (erased.length > 0) await this.stock.settle(saleId, erased);
+  }
+
+  private async eraseInDeadLetters(tx: Queryable, saleId: string, buyerId: string): Promise<void> {
+    for (const { id, payload } of await tx.rows<{ id: string; payload: string }>(deadLetters, [saleId])) {
+      const entry = JSON.parse(payload) as { buyerId: string };
+      if (entry.buyerId !== buyerId) continue;
+      await tx.rows(rewriteDeadLetter, [id, JSON.stringify({ ...entry, answers: {} })]);
+    }
+  }
+}

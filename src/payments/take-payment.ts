@@ -1,0 +1,138 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError, notFound } from '../domain/index.js';
+import { StockStore } from '../inventory/index.js';
+import { OrderReader, OrderRepository, ReturnStock, type LockedOrder } from '../orders/index.js';
+import { Database, type Queryable, type Statement } from '../postgres/index.js';
+import { AuditLog, ReloadSale, systemActor, type Take } from '../sales/index.js';
+import { PaymentRepository, type Payment, type RefundReason } from './payment.repository.js';
+
+const savepoint: Statement = { name: 'savepoint-retake', text: 'SAVEPOINT retake' };
+const rollback: Statement = { name: 'rollback-retake', text: 'ROLLBACK TO SAVEPOINT retake' };
+
+/**
+ * What becomes of a payment: it confirms its order, or it is owed back. Either is written once, in the transaction that
+ * decides it; a repeat finds it. Dies anywhere? Nothing or all of it happened, and the provider, without an answer, repeats.
+ */
+@Injectable()
+export class TakePayment {
+  constructor(
+    private readonly reader: OrderReader,
+    private readonly orders: OrderRepository,
+    private readonly payments: PaymentRepository,
+    private readonly database: Database,
+    private readonly reload: ReloadSale,
+    private readonly returns: ReturnStock,
+    private readonly stock: StockStore,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** Safe to repeat. @throws DomainError `not_found`; `unavailable` and `recovering`: to be sent again */
+  async execute(payment: Payment): Promise<void> {
+    const { saleId, orderId } = payment;
+    const { status } = await this.reader.find(saleId, orderId);
+    if (status === 'queued') throw stillQueued();
+    if (payment.type === 'payment.failed') {
+      await this.database.transaction((tx) => this.noteFailure(tx, payment));
+      return;
+    }
+    const outcome = await this.database.transaction((tx) => this.decide(tx, payment));
+    const confirmed = outcome === 'expired' ? await this.takeLate(payment) : outcome === 'confirmed';
+    // Dies here? Nobody who waits for the order is woken; the next poll reads it.
+    if (confirmed) await this.stock.settle(saleId, [{ id: orderId, status: 'confirmed' }]);
+  }
+
+  private async noteFailure(tx: Queryable, payment: Payment): Promise<void> {
+    await this.lock(tx, payment);
+    if ((await this.payments.standing(tx, payment)) === 'repeat') return;
+    await this.payments.insert(tx, payment, null);
+    await this.note(tx, payment, 'payment.failed');
+  }
+
+  /** Without the gate: no stock moves. `expired`: it has to. */
+  private async decide(tx: Queryable, payment: Payment): Promise<'confirmed' | 'expired' | 'other'> {
+    const { status } = await this.lock(tx, payment);
+    switch (await this.payments.standing(tx, payment)) {
+      case 'repeat':
+        return status === 'confirmed' ? 'confirmed' : 'other';
+      case 'paid':
+        return this.refund(tx, payment, 'already_paid');
+      case 'unpaid':
+    }
+    switch (status) {
+      case 'expired':
+        return 'expired';
+      case 'cancelled':
+        return this.refund(tx, payment, 'order_cancelled');
+      case 'rejected':
+        return this.refund(tx, payment, 'order_rejected');
+      case 'queued': // is never in Postgres
+      case 'reserved':
+      case 'confirmed': // by a buyer who did not have to pay
+        await this.orders.confirmPaid(tx, payment.saleId, payment.orderId);
+        await this.payments.insert(tx, payment, null);
+        return 'confirmed';
+    }
+  }
+
+  /** After the hold expired: takes the stock again where it is there. @returns whether the order is confirmed */
+  private async takeLate(payment: Payment): Promise<boolean> {
+    const { saleId, orderId } = payment;
+    for (const delivered of [orderId, null]) {
+      // What Postgres has given back may not be in Redis yet: this order's own first, and where that will not do, any.
+      await this.returns.deliver(delivered);
+      const isLast = delivered === null;
+      const outcome = await this.reload.retake(saleId, (tx, take) => this.retake(tx, payment, take, isLast));
+      if (outcome !== 'again') return outcome === 'confirmed';
+    }
+    return false;
+  }
+
+  /** Under the gate. Postgres first, Redis second, as every change: what one of them refuses is undone in the other. */
+  private async retake(
+    tx: Queryable,
+    payment: Payment,
+    take: Take,
+    isLast: boolean,
+  ): Promise<'confirmed' | 'other' | 'again'> {
+    const order = await this.lock(tx, payment);
+    const standing = await this.payments.standing(tx, payment);
+    if (order.status !== 'expired' || standing !== 'unpaid') {
+      return (await this.decide(tx, payment)) === 'confirmed' ? 'confirmed' : 'other';
+    }
+    await tx.rows(savepoint);
+    const refused = await this.orders.retake(tx, payment.saleId, payment.orderId);
+    const taken = refused ?? (await take(order));
+    if (taken === 'taken') {
+      await this.payments.insert(tx, payment, null);
+      await this.note(tx, payment, 'order.paid-late');
+      return 'confirmed';
+    }
+    await tx.rows(rollback);
+    if (refused === null && !isLast) return 'again';
+    return this.refund(tx, payment, taken);
+  }
+
+  private async refund(tx: Queryable, payment: Payment, reason: RefundReason): Promise<'other'> {
+    await this.payments.insert(tx, payment, reason);
+    await this.note(tx, payment, 'payment.refund-due', { reason });
+    return 'other';
+  }
+
+  private async lock(tx: Queryable, { saleId, orderId }: Payment): Promise<LockedOrder> {
+    const order = await this.orders.lock(tx, saleId, orderId);
+    if (order === null) throw notFound('order');
+    return order;
+  }
+
+  private note(tx: Queryable, payment: Payment, action: string, facts: object = {}): Promise<void> {
+    const { saleId, orderId, paymentReference } = payment;
+    const details = { orderId, paymentReference, ...facts };
+    return this.audit.record(tx, { actor: systemActor, action, saleId, details });
+  }
+}
+
+function stillQueued(): DomainError {
+  return new DomainError('unavailable', 'The order is still on its way. Send the payment again in a moment.', {
+    retryAfterSeconds: 1,
+  });
+}
