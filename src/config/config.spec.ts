@@ -78,6 +78,8 @@ describe('readConfig', () => {
     ['a digest that is too short', { ADMIN_API_KEYS: 'ops:viewer:sha256:abcd' }],
     ['one key for two names', { ADMIN_API_KEYS: `ops:${key},night:viewer:${key}` }],
     ['a trailing comma', { ADMIN_API_KEYS: `ops:${key},` }],
+    ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }],
+    ['any origin', { CORS_ORIGINS: '*' }],
     ['a guest session that is neither on nor off', { GUEST_SESSIONS: 'yes' }],
     [
       'guest sessions with a JWKS',

@@ -39,6 +39,8 @@ export class Config {
   readonly buyerAudience: string | undefined;
   /** the `iss` that a buyer's token must have; undefined: not checked */
   readonly buyerIssuer: string | undefined;
+  /** origins whose pages may call the API from a browser */
+  readonly corsOrigins: readonly string[];
   /** whether anybody may become a buyer */
   readonly guestSessions: boolean;
   /** HMAC secret of the payment webhook; undefined: there is no webhook */
@@ -58,6 +60,7 @@ export class Config {
     this.buyerTokens = Object.freeze(buyerTokens(valid));
     this.buyerAudience = valid.BUYER_JWT_AUDIENCE;
     this.buyerIssuer = valid.BUYER_JWT_ISSUER;
+    this.corsOrigins = Object.freeze(valid.CORS_ORIGINS === '' ? [] : listed(valid.CORS_ORIGINS));
     this.guestSessions = valid.GUEST_SESSIONS === 'on';
     this.paymentWebhookSecret = valid.PAYMENT_WEBHOOK_SECRET;
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);

@@ -31,6 +31,11 @@ function isUrl(text: string, protocols: readonly string[]): boolean {
   return URL.canParse(text) && protocols.includes(new URL(text).protocol);
 }
 
+/** As a browser sends it. `*` is none: who may call is written down. */
+function isOrigin(text: string): boolean {
+  return isUrl(text, ['http:', 'https:']) && new URL(text).origin === text;
+}
+
 /** The parts of a list in a variable: separated by commas, blanks around them do not count. */
 export function listed(text: string): string[] {
   return text.split(',').map((part) => part.trim());
@@ -95,6 +100,12 @@ export class Environment {
   BUYER_JWT_AUDIENCE?: string;
 
   BUYER_JWT_ISSUER?: string;
+
+  @Is(
+    'origins such as https://shop.example, separated by commas, without a path',
+    (text) => text === '' || listed(text).every(isOrigin),
+  )
+  CORS_ORIGINS = '';
 
   @Is('on or off', (text) => /^(on|off)$/.test(text))
   GUEST_SESSIONS = 'off';

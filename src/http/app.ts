@@ -19,6 +19,28 @@ export async function createHttpApp(root: Type | DynamicModule, options: HttpOpt
   });
   adapter.controllerOf = (controller) => app.get<object>(controller, { strict: false });
   app.useGlobalFilters(adapter.problems);
+  const { corsOrigins } = options.config;
+  if (corsOrigins.length > 0) app.enableCors(corsFor(corsOrigins));
   serveDocs(app);
   return app;
+}
+
+/** What pages of these origins may send, and what of an answer they may read. No cookies: a token is sent by hand. */
+function corsFor(origins: readonly string[]) {
+  return {
+    origin: [...origins],
+    methods: ['GET', 'POST', 'PATCH', 'DELETE'],
+    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
+    exposedHeaders: [
+      'location',
+      'retry-after',
+      'idempotency-replayed',
+      'ratelimit',
+      'ratelimit-policy',
+      'x-ratelimit-type',
+      'x-request-id',
+    ],
+    maxAge: 600,
+    strictPreflight: false, // its answer is not a problem document
+  };
 }

@@ -5,6 +5,7 @@ import type { Type } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
+import type { Config } from '../config/index.js';
 import { type Logger, requestIdFrom } from '../observability/index.js';
 import { Authentication, type Identities } from './authentication.js';
 import { acceptJsonOnly } from './json-body.js';
@@ -12,6 +13,7 @@ import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
 import { refuse } from './refusal.js';
 import { guardRoutes } from './routes.js';
+import { apiHeaders, docsHeaders } from './security-headers.js';
 
 /** From the first byte of a request to its last. It does not bound the answer: a long poll may take its 30 s. */
 const requestTimeoutMs = 20_000;
@@ -20,13 +22,15 @@ const headersTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 72_000;
 /** 255 characters of four bytes, percent-encoded: the longest name of a buyer. */
 const maxParamLength = 255 * 4 * 3;
+/** Well below the 20,000 files that a process may commonly open; what comes beyond is turned away at once. */
+const maxConnections = 15_000;
 const timeoutCheckIntervalMs = 5_000;
 const idleCloseIntervalMs = 100;
 /** Longer than any answer takes once waiting buyers were let go; what is still open is a client that does not go on. */
 const closeGraceMs = 5_000;
 
 export interface HttpOptions {
-  readonly config: Identities;
+  readonly config: Identities & Pick<Config, 'corsOrigins'>;
   readonly logger: Logger;
 }
 
@@ -60,6 +64,7 @@ export class HttpAdapter extends FastifyAdapter {
     this.problems = problems;
 
     const instance = this.instance as unknown as FastifyInstance;
+    instance.server.maxConnections = maxConnections;
     acceptJsonOnly(instance);
     guardRoutes(instance, new Authentication(config), (controller) => this.controllerOf(controller));
     instance.setErrorHandler((error, request, reply) => {
@@ -69,6 +74,7 @@ export class HttpAdapter extends FastifyAdapter {
       problems.answer(refuse('not_found'), request, reply);
     });
     instance.addHook('onRequest', (request, reply, done) => {
+      reply.headers(request.raw.url?.startsWith('/docs') === true ? docsHeaders : apiHeaders);
       reply.header('x-request-id', request.id);
       if (this.closing) {
         reply.header('connection', 'close');
@@ -119,7 +125,9 @@ export class HttpAdapter extends FastifyAdapter {
 function refuseUnknownRoute(instance: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Error {
   const url = pathOf(request.raw.url);
   if (!url.startsWith('/')) return refuse('not_found');
-  const allowed = instance.supportedMethods.filter((method) => knows(instance, method, url));
+  // OPTIONS is on every path where there is CORS, and on none elsewhere
+  const methods = instance.supportedMethods.filter((method) => method !== 'OPTIONS');
+  const allowed = methods.filter((method) => knows(instance, method, url));
   if (allowed.length === 0) return refuse('not_found');
   reply.header('allow', allowed.sort().join(', '));
   return refuse('method_not_allowed');

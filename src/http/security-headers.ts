@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import helmet, { type HelmetOptions } from 'helmet';
+
+type Headers = Readonly<Record<string, string>>;
+
+const yearSeconds = 31_536_000;
+
+/** What only old browsers ask for, or only pages need. */
+const needless = {
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+} satisfies HelmetOptions;
+
+/** For answers that no browser shall show as a page, run, or frame. */
+export const apiHeaders = headersOf({
+  ...needless,
+  contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': "'none'", 'frame-ancestors': "'none'" } },
+  xFrameOptions: { action: 'deny' },
+  strictTransportSecurity: { maxAge: yearSeconds },
+});
+
+/** For the page at /docs: its own scripts and styles, and nothing from elsewhere. */
+export const docsHeaders = headersOf({
+  ...needless,
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      'default-src': "'none'",
+      'script-src': "'self'",
+      'style-src': ["'self'", "'unsafe-inline'"],
+      'img-src': ["'self'", 'data:'],
+      'connect-src': "'self'",
+      'base-uri': "'none'",
+      'form-action': "'none'",
+      'frame-ancestors': "'none'",
+    },
+  },
+  xFrameOptions: { action: 'deny' },
+  strictTransportSecurity: { maxAge: yearSeconds },
+});
+
+/**
+ * The headers that helmet would set on every answer. They never differ, so its dozen middlewares run once, here: for each
+ * request they cost 3.5 µs, the copy 0.2 µs (docs/security.md).
+ */
+function headersOf(options: HelmetOptions): Headers {
+  const headers: Record<string, string> = {};
+  const answer = {
+    setHeader: (name: string, value: string) => {
+      headers[name.toLowerCase()] = value;
+    },
+    removeHeader: () => undefined,
+  };
+  helmet(options)({} as IncomingMessage, answer as unknown as ServerResponse, (error?: unknown) => {
+    if (error !== undefined) throw error as Error;
+  });
+  return Object.freeze(headers);
+}
