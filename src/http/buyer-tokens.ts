@@ -12,13 +12,18 @@ const maxCachedTokens = 20_000;
 const jwksTimeoutMs = 2000;
 const maxSubjectLength = 255;
 
+/** Whose a token is. */
+export interface TokenBuyer {
+  /** the token's `sub` */
+  readonly id: string;
+  /** its claim `tier`, which selects limits; undefined: it has none that is a text */
+  readonly tier: string | undefined;
+}
+
 /** Tells whose token it is. */
 export interface TokenVerifier {
-  /**
-   * The buyer's id: the token's `sub`.
-   * @throws DomainError unauthenticated; unavailable when the keys cannot be had
-   */
-  verify(token: string): string | Promise<string>;
+  /** @throws DomainError unauthenticated; unavailable when the keys cannot be had */
+  verify(token: string): TokenBuyer | Promise<TokenBuyer>;
 }
 
 type TokenOptions = Pick<Config, 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
@@ -52,14 +57,14 @@ class SecretTokenVerifier implements TokenVerifier {
     });
   }
 
-  verify(token: string): string {
+  verify(token: string): TokenBuyer {
     let claims: unknown;
     try {
       claims = this.claimsOf(token);
     } catch {
       throw refuse('unauthenticated');
     }
-    return subjectOf(claims);
+    return buyerOf(claims);
   }
 }
 
@@ -83,7 +88,7 @@ class JwksTokenVerifier implements TokenVerifier {
     };
   }
 
-  async verify(token: string): Promise<string> {
+  async verify(token: string): Promise<TokenBuyer> {
     const { buyerAudience, buyerIssuer } = this.options;
     try {
       const { payload } = await jwtVerify(token, this.keyOf, {
@@ -92,7 +97,7 @@ class JwksTokenVerifier implements TokenVerifier {
         ...(buyerAudience === undefined ? {} : { audience: buyerAudience }),
         ...(buyerIssuer === undefined ? {} : { issuer: buyerIssuer }),
       });
-      return subjectOf(payload);
+      return buyerOf(payload);
     } catch (error) {
       if (error instanceof DomainError) throw error;
       throw refuse('unauthenticated');
@@ -100,12 +105,12 @@ class JwksTokenVerifier implements TokenVerifier {
   }
 }
 
-function subjectOf(claims: unknown): string {
-  const { sub } = claims as { sub?: unknown };
+function buyerOf(claims: unknown): TokenBuyer {
+  const { sub, tier } = claims as { sub?: unknown; tier?: unknown };
   if (typeof sub !== 'string' || sub.length === 0 || isTooLong(sub) || !isStorableText(sub)) {
     throw refuse('unauthenticated');
   }
-  return sub;
+  return { id: sub, tier: typeof tier === 'string' ? tier : undefined };
 }
 
 /** Counts code points, as everywhere. */

@@ -12,7 +12,8 @@ import { acceptJsonOnly } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
 import { refuse } from './refusal.js';
-import { guardRoutes } from './routes.js';
+import type { RequestLimits } from './request-limits.js';
+import { guardRoutes, limited } from './routes.js';
 
 /** From the first byte of a request to its last. It does not bound the answer: a long poll may take its 30 s. */
 const requestTimeoutMs = 20_000;
@@ -25,7 +26,7 @@ const idleCloseIntervalMs = 100;
 const closeGraceMs = 5_000;
 
 export interface HttpOptions {
-  readonly config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
+  readonly config: Pick<Config, 'adminKeys' | 'buyerTokens' | 'buyerAudience' | 'buyerIssuer' | 'trustProxy'>;
   readonly logger: Logger;
 }
 
@@ -36,6 +37,8 @@ export class HttpAdapter extends FastifyAdapter {
   controllerOf: (controller: Type) => object = () => {
     throw new Error('the application has not been made yet');
   };
+  /** set once Nest has made it, where there is one */
+  limits: RequestLimits | undefined;
   private closing = false;
 
   constructor({ config, logger }: HttpOptions) {
@@ -44,6 +47,7 @@ export class HttpAdapter extends FastifyAdapter {
       skipMiddie: true,
       multipart: false,
       bodyLimit: 16 * 1024,
+      trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
       routerOptions: { maxParamLength: 1024 },
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
@@ -60,7 +64,12 @@ export class HttpAdapter extends FastifyAdapter {
 
     const instance = this.instance as unknown as FastifyInstance;
     acceptJsonOnly(instance);
-    guardRoutes(instance, new Authentication(config), (controller) => this.controllerOf(controller));
+    guardRoutes(
+      instance,
+      new Authentication(config),
+      () => this.limits,
+      (controller) => this.controllerOf(controller),
+    );
     instance.setErrorHandler((error, request, reply) => {
       problems.answer(error, request, reply);
     });
@@ -73,7 +82,10 @@ export class HttpAdapter extends FastifyAdapter {
         reply.header('connection', 'close');
         done(refuse('unavailable'));
       } else if (request.is404) {
-        done(refuseUnknownRoute(instance, request, reply));
+        const limits = isUnderV1(pathOf(request.raw.url)) ? this.limits : undefined;
+        limited(limits, request, reply, done, (proceed) => {
+          proceed(refuseUnknownRoute(instance, request, reply));
+        });
       } else {
         done();
       }
@@ -112,6 +124,10 @@ export class HttpAdapter extends FastifyAdapter {
     this.closing = true;
     super.beforeClose();
   }
+}
+
+function isUnderV1(path: string): boolean {
+  return path === '/v1' || path.startsWith('/v1/');
 }
 
 /** 405 with `Allow` where the path is known under another method, else 404. */

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AdmissionModule } from '../admission/index.js';
 import { SalesModule } from '../sales/index.js';
 import { AdminOrdersController } from './admin-orders.controller.js';
 import { ClaimOrder } from './claim-order.js';
@@ -26,7 +27,7 @@ import { ReturnStock } from './return-stock.js';
 export class OrdersModule {}
 
 @Module({
-  imports: [OrdersModule],
+  imports: [OrdersModule, AdmissionModule],
   controllers: [OrdersController, AdminOrdersController, DeadLettersController],
   providers: [OrderChanges, OrderReader, OrderIntake, LocalRefusals, PurchaseTickets, ClaimOrder, ResolveDeadLetter],
   exports: [OrderIntake],
