@@ -10,7 +10,7 @@ import { Bucket, type LimitKind, Policy } from './bucket.js';
 import { TokenStore } from './token.store.js';
 
 /** Addresses, and as many buyers, that a node remembers; about 350 bytes each. Who falls out is asked of Redis again. */
-const maxRemembered = 50_000;
+export const maxRemembered = 50_000;
 /** Of one request, whatever it asks for; a purchase of many tickets costs its buyer more, by `chargeTickets`. */
 const requestCost = 1;
 
@@ -42,6 +42,11 @@ export class LimitRequests implements RequestLimits {
     private readonly store: TokenStore,
   ) {
     this.policies = policiesOf(config.rateLimits);
+  }
+
+  /** How many buckets this node has in memory. */
+  get remembered(): { readonly addresses: number; readonly buyers: number } {
+    return { addresses: this.addresses.size, buyers: this.buyers.size };
   }
 
   /** Reads the limits' file again. A wrong one changes nothing. */

@@ -4,6 +4,8 @@
            A cost below 0 is a debt: it is taken whatever is left, down to -capacity
   Returns {{draw by draw: 0 taken, else the place in the draw of the first bucket that lacks}, {bucket by bucket: thousandths of a token left}}
   Places count from 1. A call that is lost may have taken; repeating it takes again ]]
+-- no replica and no disk need them: a bucket that is lost is a full one
+redis.set_repl(redis.REPL_NONE)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local input = cjson.decode(ARGV[1])

@@ -31,6 +31,7 @@ export class TokenStore implements OnModuleInit, OnApplicationShutdown {
   private readonly client: Redis | Cluster;
   private waiting: Draw[] = [];
   private down = true;
+  private hasBeenUp = false;
   private probe: NodeJS.Timeout | undefined;
 
   constructor(redis: RedisServer) {
@@ -46,11 +47,6 @@ export class TokenStore implements OnModuleInit, OnApplicationShutdown {
   onApplicationShutdown(): void {
     clearTimeout(this.probe);
     this.client.disconnect();
-  }
-
-  /** Whether Redis can be asked just now. */
-  get isUp(): boolean {
-    return !this.down;
   }
 
   /** Sends the draw with all others of this turn; its buckets must have been taken from. */

@@ -1,2 +1,2 @@
 export * from './config.js';
-export { type RateLimit, type RateLimits, RateLimitsFileError } from './rate-limits.js';
+export type { RateLimit, RateLimits } from './rate-limits.js';

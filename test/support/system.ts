@@ -12,7 +12,7 @@ import { OpenApiContract } from './openapi-contract.js';
 import { startTestServers, type TestServers } from './servers.js';
 
 /** All of a test comes from one address, and often from one buyer; a test of the limits sets its own. */
-export const noLimits = { RATE_LIMIT_IP: 'off', RATE_LIMIT_BUYER: 'off', RATE_LIMIT_GLOBAL: 'off' };
+const noLimits = { RATE_LIMIT_IP: 'off', RATE_LIMIT_BUYER: 'off', RATE_LIMIT_GLOBAL: 'off' };
 
 export interface SystemOptions {
   /** how many processes' worth of each role; each has its own connections, as if it were one */
