@@ -1,4 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { LimitRequests } from './admission/index.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { createHttpApp } from './http/index.js';
@@ -7,5 +8,8 @@ import type { Logger, Metrics } from './observability/index.js';
 /** The application of one process, with the roles that the configuration gives it; not listening yet. */
 export function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
   metrics.measureProcess();
-  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics });
+  const limitsOf = config.roles.has('api')
+    ? (app: NestFastifyApplication): LimitRequests => app.get(LimitRequests, { strict: false })
+    : undefined;
+  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics, limitsOf });
 }

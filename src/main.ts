@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { LimitRequests } from './admission/index.js';
 import { createApp } from './bootstrap.js';
 import { ConfigError, readConfig, type Config } from './config/index.js';
 import { createLogger, Metrics } from './observability/index.js';
@@ -42,6 +43,10 @@ async function run(config: Config): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // a node without limits has nothing to read again; it must not end by the signal
+  process.on('SIGHUP', () => {
+    if (config.roles.has('api')) app.get(LimitRequests, { strict: false }).reload();
+  });
 }
 
 try {

@@ -34,7 +34,10 @@ async function run(): Promise<void> {
   // What else the environment says about the application holds for it too, such as PORT and LOG_LEVEL.
   const { BUYER_JWKS_URL: _, ADMIN_API_KEYS: moreKeys, BUYER_JWT_SECRET: ownSecret, ...given } = environment();
   const buyerSecret = ownSecret ?? keys.buyerSecret;
+  // Load that somebody tries on their own machine comes from one address.
+  const limits = given.RATE_LIMIT_IP ?? given.RATE_LIMITS_FILE;
   const env = {
+    ...(limits === undefined ? { RATE_LIMIT_IP: 'off' } : {}),
     ...given,
     PORT: given.PORT ?? '3000',
     ROLES: 'api,worker,reconciler',

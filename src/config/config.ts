@@ -3,6 +3,13 @@ import { createHash } from 'node:crypto';
 import { validateSync } from 'class-validator';
 
 import { type adminRoles, Environment, listed, type logLevels, type roles } from './environment.js';
+import {
+  type RateLimits,
+  RateLimitsFileError,
+  type RateLimitTexts,
+  readRateLimits,
+  rateLimitTextsOf,
+} from './rate-limits.js';
 
 export type Role = (typeof roles)[number];
 export type AdminRole = (typeof adminRoles)[number];
@@ -51,11 +58,19 @@ export class Config {
   readonly guestSessions: boolean;
   /** HMAC secret of the payment webhook; undefined: there is no webhook */
   readonly paymentWebhookSecret: string | undefined;
+  /** the limits at the start */
+  readonly rateLimits: RateLimits;
+  /** whether requests are refused (`closed`) or limited by each node alone (`open`) while Redis cannot be asked */
+  readonly rateLimitFailureMode: 'open' | 'closed';
+  /** addresses and CIDR blocks of the proxies whose `X-Forwarded-For` counts; empty: nobody's */
+  readonly trustProxy: readonly string[];
   readonly reconcileIntervalMs: number;
   readonly logLevel: LogLevel;
+  readonly #rateLimitTexts: RateLimitTexts;
+  readonly #rateLimitsFile: string | undefined;
 
   /** @param valid an environment in which nothing is wrong */
-  constructor(valid: Environment) {
+  constructor(valid: Environment, rateLimits: RateLimits) {
     this.port = Number(valid.PORT);
     this.host = valid.HOST;
     this.roles = new Set(listed(valid.ROLES) as Role[]);
@@ -72,9 +87,19 @@ export class Config {
     this.corsOrigins = Object.freeze(valid.CORS_ORIGINS === '' ? [] : listed(valid.CORS_ORIGINS));
     this.guestSessions = valid.GUEST_SESSIONS === 'on';
     this.paymentWebhookSecret = valid.PAYMENT_WEBHOOK_SECRET;
+    this.rateLimits = rateLimits;
+    this.#rateLimitTexts = rateLimitTextsOf(valid);
+    this.#rateLimitsFile = valid.RATE_LIMITS_FILE;
+    this.rateLimitFailureMode = valid.RATE_LIMIT_FAILURE_MODE === 'closed' ? 'closed' : 'open';
+    this.trustProxy = Object.freeze(valid.TRUST_PROXY === 'off' ? [] : listed(valid.TRUST_PROXY));
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
     this.logLevel = valid.LOG_LEVEL as LogLevel;
     Object.freeze(this);
+  }
+
+  /** The limits as their file, where there is one, has them now. @throws RateLimitsFileError */
+  readRateLimits(): RateLimits {
+    return readRateLimits(this.#rateLimitTexts, this.#rateLimitsFile);
   }
 }
 
@@ -100,9 +125,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
 
   const problems = validateSync(environment).flatMap((error) => Object.values(error.constraints ?? {}));
   problems.push(...contradictions(environment));
-  if (problems.length > 0) throw new ConfigError(problems);
+  let rateLimits: RateLimits | undefined;
+  try {
+    rateLimits = readRateLimits(environment, environment.RATE_LIMITS_FILE);
+  } catch (error) {
+    if (!(error instanceof RateLimitsFileError)) throw error;
+    problems.push(`RATE_LIMITS_FILE must be a good file: ${error.message}`);
+  }
+  if (problems.length > 0 || rateLimits === undefined) throw new ConfigError(problems);
 
-  return new Config(environment);
+  return new Config(environment, rateLimits);
 }
 
 /** What is wrong with variables taken together, each of them being well formed. */

@@ -1,5 +1,15 @@
 import { ValidateBy, ValidateIf } from 'class-validator';
 
+import {
+  areTicketsPerToken,
+  areTiers,
+  isAddressBlock,
+  isRateLimit,
+  rateLimitForm,
+  ticketsForm,
+  tiersForm,
+} from './rate-limits.js';
+
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export const roles = ['api', 'worker', 'reconciler'] as const;
 export const adminRoles = ['admin', 'operator', 'viewer'] as const;
@@ -123,6 +133,36 @@ export class Environment {
   GUEST_SESSIONS = 'off';
 
   PAYMENT_WEBHOOK_SECRET?: string;
+  @Optional()
+  @Is(rateLimitForm, isRateLimit)
+  RATE_LIMIT_IP?: string;
+
+  @Optional()
+  @Is(rateLimitForm, isRateLimit)
+  RATE_LIMIT_BUYER?: string;
+
+  @Optional()
+  @Is(rateLimitForm, isRateLimit)
+  RATE_LIMIT_GLOBAL?: string;
+
+  @Optional()
+  @Is(tiersForm, areTiers)
+  RATE_LIMIT_BUYER_TIERS?: string;
+
+  @Optional()
+  @Is(ticketsForm, areTicketsPerToken)
+  RATE_LIMIT_TICKETS_PER_TOKEN?: string;
+
+  RATE_LIMITS_FILE?: string;
+
+  @Is('open or closed', (text) => text === 'open' || text === 'closed')
+  RATE_LIMIT_FAILURE_MODE = 'open';
+
+  @Is(
+    'off, or addresses and CIDR blocks, separated by commas',
+    (text) => text === 'off' || listed(text).every(isAddressBlock),
+  )
+  TRUST_PROXY = 'off';
 
   @Is('an integer from 100 to 60000', integerBetween(100, 60_000))
   RECONCILE_INTERVAL_MS = '1000';

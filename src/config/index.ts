@@ -1,1 +1,2 @@
 export * from './config.js';
+export type { RateLimit, RateLimits } from './rate-limits.js';

@@ -61,8 +61,9 @@ function declare(prototype: object, method: string | symbol, access: AccessLevel
     decorator(prototype, method, descriptor);
   };
   apply(RouteConfig({ ...configOf(descriptor.value as object), declaration }));
+  apply(Problems('rate_limited', 'overloaded'));
   if (access === 'public') {
-    apply(Problems('validation_failed'));
+    apply(Problems('validation_failed', 'unavailable'));
   } else if (access === 'buyer') {
     apply(ApiSecurity('buyer'));
     apply(Problems('validation_failed', 'unauthenticated', 'unavailable'));

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { AdminKey, AdminRole, Config } from '../config/index.js';
 import { DomainError } from '../domain/index.js';
 import { type Admin, findAdmin, mayActAs } from './admin-keys.js';
-import { createTokenVerifier, type TokenVerifier } from './buyer-tokens.js';
+import { createTokenVerifier, type TokenBuyer, type TokenVerifier } from './buyer-tokens.js';
 import { countOf } from './raw-headers.js';
 import { refuse } from './refusal.js';
 import { type BodyCheck, bodyCheck } from './signatures.js';
@@ -12,6 +12,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** the buyer whose token came with the request; empty on routes that are not a buyer's */
     buyerId: string;
+    /** the claim `tier` of that token */
+    buyerTier: string | undefined;
     /** the administrator whose key came with the request; null on other routes */
     admin: Admin | null;
     /** what the bytes of the body have to pass yet; null: nothing */
@@ -65,14 +67,19 @@ export class Authentication {
 
   private admitBuyer(token: string, request: FastifyRequest): Promise<void> | undefined {
     const buyer = this.tokens.verify(token);
-    if (typeof buyer === 'string') {
-      request.buyerId = buyer;
+    if (!(buyer instanceof Promise)) {
+      note(request, buyer);
       return undefined;
     }
-    return buyer.then((buyerId) => {
-      request.buyerId = buyerId;
+    return buyer.then((found) => {
+      note(request, found);
     });
   }
+}
+
+function note(request: FastifyRequest, { id, tier }: TokenBuyer): void {
+  request.buyerId = id;
+  request.buyerTier = tier;
 }
 
 const bearer = /^bearer +([\x21-\x7e]+)$/i;

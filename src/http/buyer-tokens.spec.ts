@@ -10,7 +10,7 @@ const secret = 'a secret of thirty-two bytes or so';
 
 async function outcome(verifier: TokenVerifier, token: string): Promise<string> {
   try {
-    return await verifier.verify(token);
+    return (await verifier.verify(token)).id;
   } catch (error) {
     return (error as { code: string }).code;
   }
@@ -26,6 +26,15 @@ describe('with a secret', () => {
 
   test('when audience and issuer are right, then the subject is the buyer', async () => {
     expect(await outcome(verifier, sign({ aud: ['other', 'tickets'], iss: 'id.example' }))).toBe('a');
+  });
+
+  test.each([
+    ['a text', 'vip', 'vip'],
+    ['no text', { toString: 'vip' }, undefined],
+    ['not there', undefined, undefined],
+  ])('when its tier is %s, then it is handed on only if it is a text', async (_, tier, handedOn) => {
+    const buyer = await verifier.verify(sign({ aud: 'tickets', iss: 'id.example', tier }));
+    expect(buyer).toEqual({ id: 'a', tier: handedOn });
   });
 
   test.each([

@@ -16,20 +16,25 @@ const maxCachedTokens = 20_000;
 const maxCachedMs = 600_000;
 const maxSubjectLength = 255;
 
+/** Whose a token is. */
+export interface TokenBuyer {
+  /** the token's `sub` */
+  readonly id: string;
+  /** its claim `tier`, which selects limits; undefined: it has none that is a text */
+  readonly tier: string | undefined;
+}
+
 /** Tells whose token it is. */
 export interface TokenVerifier {
-  /**
-   * The buyer's id: the token's `sub`.
-   * @throws DomainError unauthenticated; unavailable when the keys cannot be had
-   */
-  verify(token: string): string | Promise<string>;
+  /** @throws DomainError unauthenticated; unavailable when the keys cannot be had */
+  verify(token: string): TokenBuyer | Promise<TokenBuyer>;
 }
 
 type TokenOptions = Pick<Config, 'buyerTokens' | 'buyerAudience' | 'buyerIssuer'>;
 
 /** A token that was verified. */
 interface Verified {
-  readonly buyerId: string;
+  readonly buyer: TokenBuyer;
   /** seconds since 1970; undefined: never */
   readonly exp: number | undefined;
 }
@@ -50,19 +55,19 @@ class CachingVerifier implements TokenVerifier {
 
   constructor(private readonly read: (token: string) => Verified | Promise<Verified>) {}
 
-  verify(token: string): string | Promise<string> {
+  verify(token: string): TokenBuyer | Promise<TokenBuyer> {
     const digest = hash('sha256', token, 'base64');
     const known = this.known.get(digest);
-    if (known !== undefined && !isOver(known)) return known.buyerId;
+    if (known !== undefined && !isOver(known)) return known.buyer;
     const verified = this.read(token);
     return verified instanceof Promise
       ? verified.then((later) => this.keep(digest, later))
       : this.keep(digest, verified);
   }
 
-  private keep(digest: string, verified: Verified): string {
+  private keep(digest: string, verified: Verified): TokenBuyer {
     this.known.set(digest, verified);
-    return verified.buyerId;
+    return verified.buyer;
   }
 }
 
@@ -116,11 +121,11 @@ function jwksVerifier(url: URL, { buyerAudience, buyerIssuer }: TokenOptions): (
 }
 
 function verified(claims: unknown): Verified {
-  const { sub, exp } = claims as { sub?: unknown; exp?: number };
+  const { sub, tier, exp } = claims as { sub?: unknown; tier?: unknown; exp?: number };
   if (typeof sub !== 'string' || sub.length === 0 || isTooLong(sub) || !isStorableText(sub)) {
     throw refuse('unauthenticated');
   }
-  return { buyerId: sub, exp };
+  return { buyer: { id: sub, tier: typeof tier === 'string' ? tier : undefined }, exp };
 }
 
 /** Counts code points, as everywhere. */

@@ -19,4 +19,5 @@ export { SessionsApiModule } from './guest-sessions.js';
 export { bodyHash, idempotencyField } from './idempotency.js';
 export { openApiDocument, Problems } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';
+export type { RequestLimits } from './request-limits.js';
 export { BuyerId, CurrentAdmin, Id, IdempotencyKey } from './route-input.js';

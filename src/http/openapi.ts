@@ -29,6 +29,17 @@ function problemAnswer(code: ErrorCode): {
   };
 }
 
+/** What a refusal by a limit says; `RateLimit` and its policy stand on every answer that a limit has counted. */
+const limitHeaders = {
+  'Retry-After': { description: 'seconds', schema: { type: 'integer' } },
+  RateLimit: { description: 'tokens left, and seconds until there is one more', schema: { type: 'string' } },
+  'RateLimit-Policy': { description: 'the limits: tokens, and seconds of their window', schema: { type: 'string' } },
+  'X-RateLimit-Type': {
+    description: 'what refused, and whether this node knew it by itself',
+    schema: { type: 'string', enum: ['local-ip', 'ip', 'local-buyer', 'buyer'] },
+  },
+};
+
 /** A body may come where none is wanted, so every route can refuse one: `routes.ts` does. GET reads none. */
 function documentBodies({ paths }: OpenAPIObject): void {
   for (const [path, item] of Object.entries(paths)) {
@@ -36,6 +47,7 @@ function documentBodies({ paths }: OpenAPIObject): void {
     for (const method of ['get', 'post', 'put', 'patch', 'delete'] as const) {
       const responses = item[method]?.responses;
       if (responses === undefined) continue;
+      if (responses['429'] !== undefined) Object.assign(responses['429'], { headers: limitHeaders });
       responses['413'] ??= problemAnswer('payload_too_large');
       if (method !== 'get') responses['415'] ??= problemAnswer('unsupported_media_type');
     }

@@ -4,12 +4,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { DomainError, isId } from '../domain/index.js';
 import type { RouteDeclaration } from './access.js';
 import type { Access, Authentication } from './authentication.js';
+import { clientAddress } from './client-address.js';
 import { directHandler } from './direct-handler.js';
 import { readIdempotencyKey } from './idempotency.js';
 import { isStorableText } from './json-body.js';
 import { dtoReader, queryReader, refuseBody } from './read-dto.js';
 import { countOf } from './raw-headers.js';
 import { refuse } from './refusal.js';
+import type { RequestLimits } from './request-limits.js';
 import { inputOf } from './route-input.js';
 
 const bodyLimit = 16 * 1024;
@@ -22,22 +24,31 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** the request's `Idempotency-Key`, on routes that take one */
     idempotencyKey: string | undefined;
+    /** the address, or its block, that the request counts for, under /v1 */
+    clientAddress: string;
   }
 }
 
+/** What limits requests; undefined: nothing does. */
+export type LimitsOf = () => RequestLimits | undefined;
+
 /**
  * Puts the gate and the input check before every route under /v1, in Fastify's own hooks: a refusal costs no Nest, and a
- * controller cannot forget them. The order is the contract's (section 4): 401 and 403, 413, 415, 400, 404.
+ * controller cannot forget them. The order is the contract's (section 4): 429 by address and 503, 401 and 403, 429 by buyer, 413,
+ * 415, 400, 404.
  * @throws Error, while routes are added, for a route that does not say who may call it
  */
 export function guardRoutes(
   instance: FastifyInstance,
   authentication: Authentication,
+  limitsOf: LimitsOf,
   controllerOf: (controller: Type) => object,
 ): void {
   instance.decorateRequest('buyerId', '');
+  instance.decorateRequest('buyerTier', undefined);
   instance.decorateRequest('admin', null);
   instance.decorateRequest('bodyCheck', null);
+  instance.decorateRequest('clientAddress', '');
   instance.decorateRequest('idempotencyKey', undefined);
 
   instance.addHook('onRoute', (route) => {
@@ -45,7 +56,7 @@ export function guardRoutes(
     const isAdminRoute = route.url.startsWith('/v1/admin/');
     const { access, handler } = declarationOf(route, isAdminRoute);
     route.bodyLimit = isAdminRoute ? adminBodyLimit : bodyLimit;
-    route.onRequest = [gate(authentication, access, route.bodyLimit), ...listOf(route.onRequest)];
+    route.onRequest = [gate(authentication, limitsOf, access, route.bodyLimit), ...listOf(route.onRequest)];
     route.preValidation = [inputCheck(route.url, handler), ...listOf(route.preValidation)];
     route.handler = directHandler(handler.controller, handler.method, String(route.method), controllerOf);
   });
@@ -69,29 +80,58 @@ function listOf<T>(value: T | T[] | undefined): T[] {
 
 type Done = (error?: Error) => void;
 
-/** Who is it (401, 403), and is the body too large to be read (413). */
-function gate(authentication: Authentication, access: Access, limit: number) {
+/** Is it one too many (429, 503), who is it (401, 403), and is the body too large to be read (413). */
+function gate(authentication: Authentication, limitsOf: LimitsOf, access: Access, limit: number) {
   return (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
-    let admitted: Promise<void> | undefined;
-    try {
-      admitted = authentication.admit(access, request);
-    } catch (error) {
-      done(error as Error);
-      return;
-    }
-    const next = (): void => {
-      const length = request.raw.headers['content-length'];
-      if (length === undefined || Number(length) <= limit) {
-        done();
-        return;
+    limited(limitsOf(), request, reply, done, (proceed) => {
+      const next = (refusal?: Error): void => {
+        proceed(refusal ?? tooLarge(request, reply, limit));
+      };
+      try {
+        const admitted = authentication.admit(access, request);
+        if (admitted === undefined) next();
+        else
+          admitted.then(() => {
+            next();
+          }, next);
+      } catch (error) {
+        next(error as Error);
       }
-      // Node reads the rest and throws it away, so that the client sees the answer; but not without end
-      if (Number(length) > maxDrainedBytes) reply.header('connection', 'close');
-      done(refuse('payload_too_large'));
-    };
-    if (admitted === undefined) next();
-    else admitted.then(next, done);
+    });
   };
+}
+
+/** Counts a request once it is known whose it is, and whether it is refused: a refusal that comes before in the order wins. */
+export function limited(
+  limits: RequestLimits | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: Done,
+  identify: (proceed: (refusal: Error | undefined) => void) => void,
+): void {
+  if (limits === undefined) {
+    identify(done);
+    return;
+  }
+  request.clientAddress = clientAddress(request);
+  const refusal = limits.screen(request, reply);
+  if (refusal !== undefined) {
+    done(refusal);
+    return;
+  }
+  identify((other) => {
+    limits.take(request, reply, (tooMany) => {
+      done(tooMany ?? other);
+    });
+  });
+}
+
+function tooLarge(request: FastifyRequest, reply: FastifyReply, limit: number): Error | undefined {
+  const length = request.raw.headers['content-length'];
+  if (length === undefined || Number(length) <= limit) return undefined;
+  // Node reads the rest and throws it away, so that the client sees the answer; but not without end
+  if (Number(length) > maxDrainedBytes) reply.header('connection', 'close');
+  return refuse('payload_too_large');
 }
 
 /** Is what the request brought what the route takes (400), and are its ids ids (404). */

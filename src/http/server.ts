@@ -13,7 +13,8 @@ import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
 import { refuse } from './refusal.js';
 import { measureRoutes } from './route-metrics.js';
-import { guardRoutes } from './routes.js';
+import type { RequestLimits } from './request-limits.js';
+import { guardRoutes, limited } from './routes.js';
 import { apiHeaders, docsHeaders } from './security-headers.js';
 
 /** From the first byte of a request to its last. It does not bound the answer: a long poll may take its 30 s. */
@@ -31,7 +32,7 @@ const idleCloseIntervalMs = 100;
 const closeGraceMs = 5_000;
 
 export interface HttpOptions {
-  readonly config: Identities & Pick<Config, 'corsOrigins'>;
+  readonly config: Identities & Pick<Config, 'corsOrigins' | 'trustProxy'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -43,6 +44,8 @@ export class HttpAdapter extends FastifyAdapter {
   controllerOf: (controller: Type) => object = () => {
     throw new Error('the application has not been made yet');
   };
+  /** set once Nest has made it, where there is one */
+  limits: RequestLimits | undefined;
   private closing = false;
 
   constructor({ config, logger, metrics }: HttpOptions) {
@@ -51,6 +54,7 @@ export class HttpAdapter extends FastifyAdapter {
       skipMiddie: true,
       multipart: false,
       bodyLimit: 16 * 1024,
+      trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
       routerOptions: { maxParamLength },
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
@@ -69,7 +73,12 @@ export class HttpAdapter extends FastifyAdapter {
     const unmatched = measureRoutes(instance, metrics);
     instance.server.maxConnections = maxConnections;
     acceptJsonOnly(instance);
-    guardRoutes(instance, new Authentication(config), (controller) => this.controllerOf(controller));
+    guardRoutes(
+      instance,
+      new Authentication(config),
+      () => this.limits,
+      (controller) => this.controllerOf(controller),
+    );
     instance.setErrorHandler((error, request, reply) => {
       problems.answer(error, request, reply);
     });
@@ -84,7 +93,10 @@ export class HttpAdapter extends FastifyAdapter {
         done(refuse('unavailable'));
       } else if (request.is404) {
         unmatched.add();
-        done(refuseUnknownRoute(instance, request, reply));
+        const limits = isUnderV1(pathOf(request.raw.url)) ? this.limits : undefined;
+        limited(limits, request, reply, done, (proceed) => {
+          proceed(refuseUnknownRoute(instance, request, reply));
+        });
       } else {
         done();
       }
@@ -123,6 +135,10 @@ export class HttpAdapter extends FastifyAdapter {
     this.closing = true;
     super.beforeClose();
   }
+}
+
+function isUnderV1(path: string): boolean {
+  return path === '/v1' || path.startsWith('/v1/');
 }
 
 /** 405 with `Allow` where the path is known under another method, else 404. */

@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LimitRequests } from '../admission/index.js';
 import { DomainError, type Order } from '../domain/index.js';
 import {
   Access,
@@ -32,6 +33,7 @@ export class OrdersController {
     private readonly sales: SaleSnapshots,
     private readonly orders: OrderReader,
     private readonly claims: ClaimOrder,
+    private readonly limits: LimitRequests,
   ) {}
 
   @Post()
@@ -61,6 +63,7 @@ export class OrdersController {
       const { order, replayed } = answer;
       void reply.header('location', `/v1/sales/${saleId}/orders/${order.id}`).header('retry-after', '1');
       if (replayed) void reply.header('idempotency-replayed', 'true');
+      else this.limits.chargeTickets(buyerId, tickets(order));
       return order;
     });
   }
@@ -111,4 +114,8 @@ export class OrdersController {
   cancel(@Id('saleId') saleId: string, @Id('orderId') orderId: string, @BuyerId() buyerId: string): Promise<Order> {
     return this.claims.cancel(saleId, orderId, buyerId);
   }
+}
+
+function tickets({ items }: Order): number {
+  return items.reduce((sum, { quantity }) => sum + quantity, 0);
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AdmissionModule } from '../admission/index.js';
 import { SalesModule } from '../sales/index.js';
 import { AdminOrdersController } from './admin-orders.controller.js';
 import { BuyersController } from './buyers.controller.js';
@@ -31,7 +32,7 @@ import { ReturnStock } from './return-stock.js';
 export class OrdersModule {}
 
 @Module({
-  imports: [OrdersModule],
+  imports: [OrdersModule, AdmissionModule],
   controllers: [OrdersController, AdminOrdersController, DeadLettersController, BuyersController],
   providers: [
     OrderChanges,

@@ -39,5 +39,13 @@ export const saleChannel = 'sluice:sales';
 /** Channel of stock that came back, published by `release` and `settle`: the id of its sale. */
 export const stockChannel = 'sluice:stock';
 
+/**
+ * The bucket of a limit: of an address, of a buyer, or the one of all. All buckets are one Cluster slot, so that one script sees
+ * those of a request together; the tag is no sale's, for those are UUIDs.
+ */
+export function limitKey(limit: 'ip' | 'buyer' | 'global', subject = ''): string {
+  return subject === '' ? `sluice:{limits}:${limit}` : `sluice:{limits}:${limit}:${subject}`;
+}
+
 /** Prefix of BullMQ's keys: a hash tag, so that one queue is one Cluster slot. */
 export const queuePrefix = '{sluice}';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { isId, notFound, unavailable, type Sale } from '../domain/index.js';
+import { isId, notFound, type Sale } from '../domain/index.js';
 import { ChangeFeed, RedisServer, saleChannel } from '../redis/index.js';
 import { SaleRepository } from './sale.repository.js';
 
@@ -11,6 +11,20 @@ const maxStaleMs = 60_000;
 const maxSales = 1000;
 /** A sale that nobody asked for within so long is none that buyers crowd into. */
 const recentMs = 10_000;
+/** Ids without a sale; apart, so that guesses push out no sale. */
+const maxMisses = 10_000;
+const missTtlMs = 1000;
+
+interface Copy {
+  readonly sale: Sale;
+  readonly atMs: number;
+}
+
+interface Loader {
+  readonly loaded: Promise<Sale | null>;
+  /** outdated: the sale changed meanwhile, and what was read may be from before the change */
+  readonly state: { outdated: boolean };
+}
 
 /**
  * This node's own copy of sales, misses included: one loader a sale at a time, the others wait for it. A change is seen when
@@ -19,16 +33,9 @@ const recentMs = 10_000;
  */
 @Injectable()
 export class SaleSnapshots {
-  private changes = 0;
-  private readonly cache = new LRUCache<string, { readonly sale: Sale | null }>({
-    max: maxSales,
-    ttl: ttlMs,
-    allowStale: true,
-    allowStaleOnFetchRejection: true,
-    noDeleteOnFetchRejection: true,
-    ignoreFetchAbort: true,
-    fetchMethod: (id) => this.load(id),
-  });
+  private readonly copies = new LRUCache<string, Copy>({ max: maxSales });
+  private readonly misses = new LRUCache<string, true>({ max: maxMisses, ttl: missTtlMs });
+  private readonly loaders = new Map<string, Loader>();
 
   constructor(
     private readonly sales: SaleRepository,
@@ -39,36 +46,35 @@ export class SaleSnapshots {
       this.forget(id);
     });
     feed.onGap(() => {
-      this.changes += 1;
-      this.cache.clear();
+      for (const { state } of this.loaders.values()) state.outdated = true;
+      this.copies.clear();
+      this.misses.clear();
     });
   }
 
   /** A sale that buyers may see, where this node's copy is fresh; undefined: `get` knows. @throws DomainError `not_found` */
   fresh(id: string): Sale | undefined {
-    if (this.cache.getRemainingTTL(id) <= 0) return undefined;
-    const found = this.cache.peek(id);
-    return found && visible(found.sale);
+    const copy = this.copies.get(id);
+    return copy !== undefined && performance.now() - copy.atMs < ttlMs ? visible(copy.sale) : undefined;
   }
 
   /** A sale that buyers may see. @throws DomainError `not_found` (also for a draft), `unavailable` */
   async get(id: string): Promise<Sale> {
     if (!isId(id)) throw notFound('sale');
-    if (this.cache.getRemainingTTL(id) < -maxStaleMs) this.cache.delete(id);
-    const found = await this.cache.fetch(id);
-    // a failed load rejects only where `allowStaleOnFetchRejection` is off; with nothing stale to give it gives nothing
-    if (found === undefined) throw unavailable(new Error(`sale ${id} could not be loaded`));
-    return visible(found.sale);
+    const copy = this.copies.get(id);
+    const ageMs = copy === undefined ? Infinity : performance.now() - copy.atMs;
+    if (copy !== undefined && ageMs < ttlMs) return visible(copy.sale);
+    if (this.misses.has(id)) throw notFound('sale');
+    const loaded = this.load(id);
+    if (copy === undefined || ageMs > ttlMs + maxStaleMs) return visible(await loaded);
+    loaded.catch(() => undefined); // the next who asks tries again
+    return visible(copy.sale);
   }
 
   /** Sales that buyers asked this node for within the last seconds. */
   recentIds(): string[] {
-    const since = Date.now() - ttlMs - recentMs;
-    // a dump has those that are being looked up again, too
-    return this.cache
-      .dump()
-      .filter(([, { value, start = 0 }]) => start > since && value.sale !== null && value.sale.status !== 'draft')
-      .map(([id]) => id);
+    const since = performance.now() - ttlMs - recentMs;
+    return [...this.copies].filter(([, { sale, atMs }]) => atMs > since && sale.status !== 'draft').map(([id]) => id);
   }
 
   /** Makes this node see a change at once, and tells the others; they see it within a second in any case. */
@@ -78,16 +84,37 @@ export class SaleSnapshots {
   }
 
   private forget(id: string): void {
-    this.changes += 1;
-    this.cache.delete(id);
+    const loader = this.loaders.get(id);
+    if (loader !== undefined) loader.state.outdated = true;
+    this.copies.delete(id);
+    this.misses.delete(id);
   }
 
-  /** Loads again where something changed meanwhile: what was read may be from before the change. */
-  private async load(id: string): Promise<{ sale: Sale | null }> {
-    for (;;) {
-      const before = this.changes;
-      const sale = await this.sales.find(id);
-      if (before === this.changes) return { sale };
+  /** Reads the sale, again where it changed meanwhile, and keeps what it found. Who comes while it does waits for the same. */
+  private load(id: string): Promise<Sale | null> {
+    const running = this.loaders.get(id);
+    if (running !== undefined) return running.loaded;
+    const state = { outdated: true };
+    const read = async (): Promise<Sale | null> => {
+      let sale: Sale | null = null;
+      while (state.outdated) {
+        state.outdated = false;
+        sale = await this.sales.find(id);
+      }
+      this.keep(id, sale);
+      return sale;
+    };
+    const loaded = read().finally(() => this.loaders.delete(id));
+    this.loaders.set(id, { loaded, state });
+    return loaded;
+  }
+
+  private keep(id: string, sale: Sale | null): void {
+    if (sale === null) {
+      this.copies.delete(id);
+      this.misses.set(id, true);
+    } else {
+      this.copies.set(id, { sale, atMs: performance.now() });
     }
   }
 }

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -101,8 +101,8 @@ describe('npm start', () => {
     readonly adminKey: string;
   }
 
-  async function start(): Promise<Started> {
-    const command = run('start', [], { PORT: '0' });
+  async function start(env: Record<string, string> = {}): Promise<Started> {
+    const command = run('start', [], { PORT: '0', ...env });
     const told = (name: string): string => new RegExp(`^ +${name} +(\\S+)$`, 'm').exec(command.output())?.[1] ?? '';
     await until(() => command.output().includes('/confirm'), { timeoutMs: 60_000 });
     return { ...command, api: told('API'), adminKey: told('Admin key') };
@@ -153,6 +153,28 @@ describe('npm start', () => {
       process.kill(Number(/"pid":(\d+)/.exec(log)?.[1]), 'SIGKILL');
       expect(await started.ended).toBe(1);
       expect(started.output()).toMatch(/Sluice \(pid \d+\) ended by itself/);
+    },
+    slowMs,
+  );
+
+  test(
+    'when the file of limits changes, then SIGHUP puts them in force, and a wrong file is refused in the log',
+    async () => {
+      const file = join(cwd, 'limits.yaml');
+      await writeFile(file, 'ip: 3/1h\n');
+      const { api } = await start({ RATE_LIMITS_FILE: file });
+      const log = (): Promise<string> => readFile(join(cwd, '.data/sluice.log'), 'utf8');
+      const pid = Number(/"pid":(\d+)/.exec(await log())?.[1]);
+      const policy = async (): Promise<string | null> =>
+        (await fetch(`${api}/v1/nothing`)).headers.get('ratelimit-policy');
+      expect(await policy()).toBe('"ip";q=3;w=3600');
+      await writeFile(file, '{"ip": "50/1m"}');
+      process.kill(pid, 'SIGHUP');
+      await until(async () => (await policy()) === '"ip";q=50;w=60');
+      await writeFile(file, 'ip: 50 a minute');
+      process.kill(pid, 'SIGHUP');
+      await until(async () => (await log()).includes('the limits stay as they were'));
+      expect(await policy()).toBe('"ip";q=50;w=60');
     },
     slowMs,
   );

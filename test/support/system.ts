@@ -11,6 +11,9 @@ import { adminKey, ApiClient, jwtSecret, operatorKey, viewerKey } from './api-cl
 import { OpenApiContract } from './openapi-contract.js';
 import { startTestServers, type TestServers } from './servers.js';
 
+/** All of a test comes from one address, and often from one buyer; a test of the limits sets its own. */
+const noLimits = { RATE_LIMIT_IP: 'off', RATE_LIMIT_BUYER: 'off', RATE_LIMIT_GLOBAL: 'off' };
+
 export interface SystemOptions {
   /** how many processes' worth of each role; each has its own connections, as if it were one */
   readonly apis?: number;
@@ -52,6 +55,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       REDIS_URL: servers.redisUrl,
       ADMIN_API_KEYS: `tester:${adminKey},helper:operator:${operatorKey},reader:viewer:${viewerKey}`,
       BUYER_JWT_SECRET: jwtSecret,
+      ...noLimits,
       ...env,
       ...others,
     });

@@ -1,0 +1,2 @@
+export { AdmissionModule } from './admission.module.js';
+export { LimitRequests } from './limit-requests.js';
