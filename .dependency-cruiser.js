@@ -2,7 +2,7 @@
  * The rooms of src/ and who may import whom: roots → features → platform → config → domain.
  * docs: https://github.com/sverweij/dependency-cruiser/blob/main/doc/rules-reference.md
  */
-const PLATFORM = 'redis|postgres|queue|http|observability';
+const PLATFORM = 'redis|postgres|queue|http|observability|processes';
 const FEATURES = 'inventory|sales|admission|orders|reconciliation|payments|live';
 
 /**
@@ -87,7 +87,7 @@ export default {
     ]),
     only(
       'platform-knows-no-feature',
-      'Redis, Postgres, queue, HTTP and logs serve every feature, so they can depend on none.',
+      'Redis, Postgres, queue, HTTP, logs and processes serve every feature, so they can depend on none.',
       PLATFORM,
       ['config', 'domain'],
     ),

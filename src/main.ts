@@ -1,56 +1,133 @@
 import 'reflect-metadata';
+import cluster from 'node:cluster';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LimitRequests } from './admission/index.js';
 import { createApp } from './bootstrap.js';
 import { ConfigError, readConfig, type Config } from './config/index.js';
-import { createLogger, Metrics } from './observability/index.js';
+import { createLogger, Metrics, type Logger } from './observability/index.js';
 import { migrate } from './postgres/index.js';
+import { Member, ProcessGroup } from './processes/index.js';
 import { Durability } from './redis/index.js';
 
 /** SIGTERM gives what is in hand this long. */
 const shutdownDeadlineMs = 10_000;
 
-async function run(config: Config): Promise<void> {
-  const logger = createLogger(config.logLevel);
-  const { applied } = await migrate(config.databaseUrl);
-  for (const migration of applied) logger.info(`applied migration ${migration}`);
-
+/** One process with all its roles. */
+async function runAlone(config: Config, logger: Logger): Promise<void> {
+  await migrateFirst(config, logger);
   const app = await createApp(config, logger, new Metrics());
   await app.listen(config.port, config.host);
-  for (const warning of await app
+  await announce(app, config, logger);
+  reloadOnSignal(app, config);
+  stopOnSignal(logger, () => {
+    void finish(app, logger);
+  });
+}
+
+/** Several API processes on one port, and one more for the other roles. */
+async function runGroup(config: Config, logger: Logger): Promise<void> {
+  await migrateFirst(config, logger);
+  const group = new ProcessGroup(config, logger);
+  try {
+    await group.start();
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+  logger.info(`${config.apiProcesses} API processes share port ${config.port}`);
+  process.on('SIGHUP', () => {
+    group.reload();
+  });
+  stopOnSignal(
+    logger,
+    () => {
+      void group.stop().then((clean) => process.exit(clean ? 0 : 1));
+    },
+    () => {
+      group.kill();
+    },
+  );
+}
+
+/** One process of a group. */
+async function runMember(config: Config, logger: Logger): Promise<void> {
+  const metrics = new Metrics();
+  const member = new Member(metrics);
+  const app = await createApp(config, logger, metrics);
+  member.onStop(() => {
+    exitAfterDeadline(logger);
+    void finish(app, logger);
+  });
+  // the port is the API processes'
+  if (config.roles.has('api')) await app.listen(config.port, config.host);
+  else await app.init();
+  await announce(app, config, logger);
+  reloadOnSignal(app, config);
+  member.ready();
+}
+
+async function migrateFirst(config: Config, logger: Logger): Promise<void> {
+  const { applied } = await migrate(config.databaseUrl);
+  for (const migration of applied) logger.info(`applied migration ${migration}`);
+}
+
+async function announce(app: NestFastifyApplication, config: Config, logger: Logger): Promise<void> {
+  const warnings = await app
     .get(Durability)
     .warnings()
-    .catch(() => []))
-    logger.warn(`redis: ${warning}`);
-  logger.info(`${[...config.roles].join(', ')} on ${await app.getUrl()}`);
+    .catch(() => []);
+  for (const warning of warnings) logger.warn(`redis: ${warning}`);
+  const roles = [...config.roles].join(', ');
+  logger.info(app.getHttpServer().listening ? `${roles} on ${await app.getUrl()}` : roles);
+}
 
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(1); // asked twice: at once; what is under way is found by the next process
-    stopping = true;
-    logger.info(`${signal}: finishing what is in hand`);
-    const deadline = setTimeout(() => {
-      logger.error('not finished in time');
-      process.exit(1);
-    }, shutdownDeadlineMs);
-    deadline.unref();
-    app.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.error({ err: error }, 'could not stop cleanly');
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // a node without limits has nothing to read again; it must not end by the signal
+/** Reads the limits again. A process without any must not end by the signal either. */
+function reloadOnSignal(app: NestFastifyApplication, config: Config): void {
   process.on('SIGHUP', () => {
     if (config.roles.has('api')) app.get(LimitRequests, { strict: false }).reload();
   });
 }
 
+function stopOnSignal(logger: Logger, stop: () => void, atOnce: () => void = () => undefined): void {
+  let stopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      atOnce();
+      process.exit(1); // asked twice: at once; what is under way is found by the next process
+    }
+    stopping = true;
+    logger.info(`${signal}: finishing what is in hand`);
+    exitAfterDeadline(logger, atOnce);
+    stop();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+function exitAfterDeadline(logger: Logger, before: () => void = () => undefined): void {
+  setTimeout(() => {
+    logger.error('not finished in time');
+    before();
+    process.exit(1);
+  }, shutdownDeadlineMs).unref();
+}
+
+async function finish(app: NestFastifyApplication, logger: Logger): Promise<void> {
+  try {
+    await app.close();
+    process.exit(0);
+  } catch (error) {
+    logger.error({ err: error }, 'could not stop cleanly');
+    process.exit(1);
+  }
+}
+
 try {
-  await run(readConfig());
+  const config = readConfig();
+  const logger = createLogger(config.logLevel);
+  if (cluster.isWorker) await runMember(config, logger);
+  else if (config.apiProcesses > 1 && config.roles.has('api')) await runGroup(config, logger);
+  else await runAlone(config, logger);
 } catch (error) {
   process.stderr.write(`${error instanceof ConfigError ? error.message : describe(error)}\n`);
   process.exit(1);

@@ -15,6 +15,13 @@ export type Usage = Readonly<Record<string, number>>;
 
 type AcceptResult = LoadResult & { readonly usage: Usage };
 
+interface AcceptLoad {
+  readonly seconds: number;
+  readonly connections?: number;
+  /** what answers, where it is not the API process that the benchmark started with */
+  readonly api?: { readonly url: string; readonly pid: number };
+}
+
 /** Where purchases of a ticket can be sent. */
 export interface Shop {
   readonly url: string;
@@ -48,11 +55,11 @@ export async function bareShop(
 export async function acceptAll(
   bench: Bench,
   shop: Shop,
-  { seconds, connections = saturating }: { seconds: number; connections?: number },
+  { seconds, connections = saturating, api = bench.sluice.api }: AcceptLoad,
 ): Promise<AcceptResult> {
   const result = await withCrowd(bench, seconds * buyersASecond, async (tokens) => {
     const load = { ...shop, method: 'POST', tokens, keys: 'purchase-', connections, seconds } as const;
-    const meter = new CoreMeter(serversOf(bench));
+    const meter = new CoreMeter(serversOf(bench, api));
     const loaded = await runClosedLoop(load, { dir: bench.servers.dir, stop: bench.stop });
     return { ...loaded, usage: { ...meter.read(), loadGeneratorCores: loaded.cpuShare } };
   });
@@ -61,13 +68,9 @@ export async function acceptAll(
 }
 
 /** As `acceptAll`, and holds the answers against the books: what was accepted is written. Nothing works on after it. */
-export async function acceptAndSettle(
-  bench: Bench,
-  sale: BenchSale,
-  load: { seconds: number; connections?: number; url?: string },
-): Promise<AcceptResult> {
+export async function acceptAndSettle(bench: Bench, sale: BenchSale, load: AcceptLoad): Promise<AcceptResult> {
   const before = await bench.books.taken(sale);
-  const result = await acceptAll(bench, ours(bench, sale, load.url), load);
+  const result = await acceptAll(bench, ours(bench, sale, load.api?.url), load);
   await bench.books.whenSettled(sale);
   const written = (await bench.books.taken(sale)) - before;
   if (written < result.requests) throw new Error(`${result.requests} were accepted, ${written} are written`);
@@ -79,9 +82,9 @@ export function rateOf({ requests, seconds }: { readonly requests: number; reado
 }
 
 /** Pids of what a purchase at Sluice keeps busy. */
-function serversOf({ sluice, servers }: Bench): Record<string, number> {
+function serversOf({ sluice, servers }: Bench, api: { readonly pid: number }): Record<string, number> {
   return {
-    api: sluice.api.pid,
+    api: api.pid,
     worker: sluice.worker.pid,
     redis: servers.sluice.redis.pid,
     postgres: servers.sluice.postgres.pid,

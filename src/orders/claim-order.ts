@@ -4,6 +4,7 @@ import { StockStore } from '../inventory/index.js';
 import { SaleSnapshots } from '../sales/index.js';
 import { EndHolds } from './end-holds.js';
 import { LocalRefusals } from './local-refusals.js';
+import { OrderMarks } from './order-marks.js';
 import { OrderReader } from './order-reader.js';
 import { OrderRepository } from './order.repository.js';
 import { ReturnStock } from './return-stock.js';
@@ -19,6 +20,7 @@ export class ClaimOrder {
     private readonly holds: EndHolds,
     private readonly returns: ReturnStock,
     private readonly refusals: LocalRefusals,
+    private readonly marks: OrderMarks,
   ) {}
 
   /**
@@ -33,7 +35,7 @@ export class ClaimOrder {
       throw new DomainError('payment_required', 'Orders of this sale are confirmed by their payment.');
     }
     if (order.status === 'reserved') {
-      const claimed = await this.orders.confirm(sale.id, orderId);
+      const claimed = await this.marks.changing(sale.id, [orderId], () => this.orders.confirm(sale.id, orderId));
       if (!claimed) await this.holds.expire(sale.id, [orderId]);
       order = await this.settled(sale.id, orderId, buyerId);
     }

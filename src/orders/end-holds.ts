@@ -3,6 +3,7 @@ import type { OrderStatus } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { Database, gateShared } from '../postgres/index.js';
 import { AuditLog, type AuditEntry } from '../sales/index.js';
+import { OrderMarks } from './order-marks.js';
 import { OrderRepository, type HoldState } from './order.repository.js';
 
 /** Ends orders and gives their stock back, first in Postgres, then in Redis. Whoever changes an order's row first wins. */
@@ -13,6 +14,7 @@ export class EndHolds {
     private readonly orders: OrderRepository,
     private readonly stock: StockStore,
     private readonly audit: AuditLog,
+    private readonly marks: OrderMarks,
   ) {}
 
   /** Expires those of a sale's orders whose hold ran out. @returns how many */
@@ -39,13 +41,15 @@ export class EndHolds {
     holds: HoldState,
     audit?: AuditEntry,
   ): Promise<string[]> {
-    const ended = await this.database.transaction(async (tx) => {
-      await gateShared(tx, saleId);
-      const ids = await this.orders.end(tx, saleId, orderIds, to, from, holds);
-      if (to === 'cancelled' && ids.length > 0) await this.orders.owePayments(tx, ids);
-      if (audit !== undefined && ids.length > 0) await this.audit.record(tx, audit);
-      return ids;
-    });
+    const ended = await this.marks.changing(saleId, orderIds, () =>
+      this.database.transaction(async (tx) => {
+        await gateShared(tx, saleId);
+        const ids = await this.orders.end(tx, saleId, orderIds, to, from, holds);
+        if (to === 'cancelled' && ids.length > 0) await this.orders.owePayments(tx, ids);
+        if (audit !== undefined && ids.length > 0) await this.audit.record(tx, audit);
+        return ids;
+      }),
+    );
     if (ended.length === 0) return ended;
     // Dies here? The stock returns are delivered by the next pass, and the worker's job settles what is still queued.
     await this.stock.settle(

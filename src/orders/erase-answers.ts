@@ -3,6 +3,7 @@ import type { OrderStatus } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
 import { AuditLog } from '../sales/index.js';
+import { OrderMarks } from './order-marks.js';
 
 const salesWithOrders: Statement = {
   name: 'sales-with-orders',
@@ -46,6 +47,7 @@ export class EraseAnswers {
     private readonly database: Database,
     private readonly stock: StockStore,
     private readonly audit: AuditLog,
+    private readonly marks: OrderMarks,
   ) {}
 
   /** Safe to repeat; after an error it must be. @throws DomainError `unavailable` */
@@ -75,8 +77,11 @@ export class EraseAnswers {
       await this.eraseInDeadLetters(tx, saleId, buyerId);
       return tx.rows<{ id: string; status: OrderStatus }>(eraseOrders, [saleId, buyerId]);
     });
-    // whoever remembers one of them is told to read it again
-    if (erased.length > 0) await this.stock.settle(saleId, erased);
+    if (erased.length === 0) return;
+    const ids = erased.map(({ id }) => id);
+    await this.marks.changed(saleId, ids);
+    // whoever waits for one of them is told to read it again
+    await this.stock.settle(saleId, erased);
   }
 
   private async eraseInDeadLetters(tx: Queryable, saleId: string, buyerId: string): Promise<void> {

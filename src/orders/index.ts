@@ -2,6 +2,7 @@ export { DeadLetterRepository } from './dead-letter.repository.js';
 export { EndHolds } from './end-holds.js';
 export { OrderBatches } from './order-batches.js';
 export { OrderIntake } from './order-intake.js';
+export { OrderMarks } from './order-marks.js';
 export { OrderReader } from './order-reader.js';
 export { OrderRepository, type LockedOrder } from './order.repository.js';
 export { OrdersApiModule, OrdersModule } from './orders.module.js';

@@ -6,8 +6,12 @@ import { Queues, type OrdersJob } from '../queue/index.js';
 
 /** Orders in one job: what a worker writes in one transaction at the most. */
 const maxOrdersPerJob = 500;
+/** Jobs in one call: a stalled event loop must not end in one that holds Redis up. 20 KB of ids each. */
+const maxJobsPerCall = 10;
 /** How long a busy node gathers between two sends: a job costs BullMQ as much as 20 orders cost all the rest. */
-const gatherMs = 8;
+const gatherMs = 5;
+/** How long it waits for the answer to the last one: with the above, no order waits for more than 10 ms. */
+const patienceMs = 5;
 
 /**
  * Hands accepted orders to the queue. An idle node sends at once; a busy one gathers for a few milliseconds between sends. What cannot be sent is let go: it is in the outbox, and the requeue pass finds it there.
@@ -16,7 +20,8 @@ const gatherMs = 8;
 export class OrderIntake {
   private readonly pending = new Map<string, string[]>();
   private sending: Promise<void> | undefined;
-
+  /** calls that Redis has not answered */
+  private readonly underWay = new Set<Promise<void>>();
   private readonly sizes: Distribution;
 
   constructor(
@@ -42,6 +47,7 @@ export class OrderIntake {
   /** Resolves once nothing is under way: a node that stops waits for it. */
   async flush(): Promise<void> {
     await this.sending;
+    await Promise.all(this.underWay);
   }
 
   private async send(): Promise<void> {
@@ -57,11 +63,20 @@ export class OrderIntake {
         }
         this.pending.clear();
         this.sizes.observe(orders);
-        await this.queues.addOrders(jobs).catch(() => undefined);
+        await Promise.race([this.handOver(jobs), delay(patienceMs)]);
         await delay(gatherMs);
       }
     } finally {
       this.sending = undefined;
     }
+  }
+
+  private async handOver(jobs: readonly OrdersJob[]): Promise<void> {
+    for (let i = 0; i < jobs.length; i += maxJobsPerCall) {
+      const call = this.queues.addOrders(jobs.slice(i, i + maxJobsPerCall)).catch(() => undefined);
+      this.underWay.add(call);
+      void call.then(() => this.underWay.delete(call));
+    }
+    await Promise.all(this.underWay);
   }
 }

@@ -1,14 +1,31 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { isId, notFound, recovering, type Order } from '../domain/index.js';
 import { StockStore, type OutboxEntry } from '../inventory/index.js';
 import { MendSales, SaleSnapshots } from '../sales/index.js';
+import { ChangeFeed, saleChannel } from '../redis/index.js';
 import { OrderChanges } from './order-changes.js';
+import { OrderMarks, type OrderMark } from './order-marks.js';
 import { OrderRepository, type OrderFilter } from './order.repository.js';
+import { SharedReads } from './shared-reads.js';
+
+/** Less than a mark lives; and what is erased from an order is told no longer. */
+const copyTtlMs = 10_000;
+const maxCopies = 5000;
+
+interface Copy {
+  readonly order: Order;
+  /** of the mark, read before the order was */
+  readonly version: string | null;
+}
 
 /** Tells what has become of orders, wherever they are. What it tells of an order never runs backwards. */
 @Injectable()
 export class OrderReader implements BeforeApplicationShutdown {
   private stopping = false;
+  /** orders as Postgres has them; a copy is told only after a look at its mark */
+  private readonly copies = new LRUCache<string, Copy>({ max: maxCopies, ttl: copyTtlMs });
+  private readonly reads = new SharedReads<Order>();
 
   constructor(
     private readonly stock: StockStore,
@@ -16,7 +33,16 @@ export class OrderReader implements BeforeApplicationShutdown {
     private readonly changes: OrderChanges,
     private readonly sales: SaleSnapshots,
     private readonly mender: MendSales,
-  ) {}
+    private readonly marks: OrderMarks,
+    feed: ChangeFeed,
+  ) {
+    const forget = (): void => {
+      this.copies.clear();
+    };
+    // a sale that was reloaded may have lost its marks
+    feed.on(saleChannel, forget);
+    feed.onGap(forget);
+  }
 
   /**
    * The order as it is now. `queued` for as long as it is in an outbox that can be trusted, whatever Postgres has.
@@ -24,13 +50,24 @@ export class OrderReader implements BeforeApplicationShutdown {
    */
   async find(saleId: string, orderId: string): Promise<Order> {
     if (!isId(saleId) || !isId(orderId)) throw notFound('order');
-    // In this order: an order leaves the outbox only after Postgres has it.
-    const { entry, trusted } = await this.stock.peek(saleId, orderId);
+    return this.reads.get(`${saleId} ${orderId}`, () => this.read(saleId, orderId));
+  }
+
+  private async read(saleId: string, orderId: string): Promise<Order> {
+    // In this order: an order leaves the outbox only after Postgres has it. Both of these go in one pipeline.
+    const [{ entry, trusted }, mark] = await Promise.all([
+      this.stock.peek(saleId, orderId),
+      this.marks.read(saleId, orderId),
+    ]);
     if (entry !== null && trusted) return queuedOrder(saleId, entry);
+    const key = `${saleId} ${orderId}`;
+    const copy = this.copies.get(key);
+    if (copy !== undefined && trusted && isCurrent(copy, mark)) return copy.order;
     const order = await this.orders.find(saleId, orderId);
     if (order === null) throw trusted ? notFound('order') : await this.notYetKnown(saleId);
     // Settled before it is told: Redis may come back to trust with the order still in its outbox.
     if (entry !== null) await this.stock.settle(saleId, [order]);
+    else if (trusted && !mark.changing) this.copies.set(key, { order, version: mark.version });
     return order;
   }
 
@@ -122,6 +159,11 @@ export class OrderReader implements BeforeApplicationShutdown {
       .slice(0, limit + 1)
       .map((entry) => queuedOrder(saleId, entry));
   }
+}
+
+/** A mark that has expired outlived every copy that was older than its change. */
+function isCurrent({ version }: Copy, mark: OrderMark): boolean {
+  return !mark.changing && (mark.version === null || mark.version === version);
 }
 
 /** An order of the outbox as its buyer sees it. */

@@ -12,6 +12,7 @@ import { LocalRefusals } from './local-refusals.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
 import { OrderIntake } from './order-intake.js';
+import { OrderMarks } from './order-marks.js';
 import { OrderMetrics } from './order-metrics.js';
 import { OrderReader } from './order-reader.js';
 import { OrderRepository } from './order.repository.js';
@@ -26,8 +27,26 @@ import { ReturnStock } from './return-stock.js';
 /** Orders without their HTTP routes: what workers and the reconciler need of them. */
 @Module({
   imports: [SalesModule],
-  providers: [OrderRepository, DeadLetterRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock, OrderMetrics],
-  exports: [OrderRepository, DeadLetterRepository, PersistOrders, OrderBatches, EndHolds, ReturnStock, SalesModule],
+  providers: [
+    OrderRepository,
+    DeadLetterRepository,
+    PersistOrders,
+    OrderBatches,
+    EndHolds,
+    ReturnStock,
+    OrderMarks,
+    OrderMetrics,
+  ],
+  exports: [
+    OrderRepository,
+    DeadLetterRepository,
+    PersistOrders,
+    OrderBatches,
+    EndHolds,
+    ReturnStock,
+    OrderMarks,
+    SalesModule,
+  ],
 })
 export class OrdersModule {}
 

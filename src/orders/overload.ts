@@ -13,11 +13,10 @@ const sampleEveryMs = 300;
 /** So much of the lag's bound an order waits before it is looked up whether it is a dead letter. */
 const suspiciousShare = 0.5;
 const loopResolutionMs = 10;
-/**
- * Mean delay of the event loop, over one sample, at which buyers are better served by others. One long turn does not reach
- * it; docs/operations.md has what a saturated node measures.
- */
+/** Mean delay of the event loop at which buyers are better served by others; docs/operations.md has what a saturated node measures. */
 const maxLoopDelayMs = 500;
+/** So many samples in a row must be slow: one long turn, such as a burst of answers, fills one or two. */
+const slowSamples = 3;
 const maxRetryAfterSeconds = 60;
 
 /**
@@ -29,6 +28,7 @@ export class Overload {
   private readonly watch: OutboxWatch;
   private retryAfterSeconds: number | null = null;
   private outbox: OutboxFigures | undefined;
+  private slowInARow = 0;
   private stopping: AbortController | undefined;
   private running: Promise<void> | undefined;
 
@@ -78,8 +78,9 @@ export class Overload {
       if (signal.aborted) break;
       const loopDelayMs = loop.mean / 1e6 - loopResolutionMs; // NaN, which is above no bound, where nothing was recorded
       loop.reset();
+      this.slowInARow = loopDelayMs > maxLoopDelayMs ? this.slowInARow + 1 : 0;
       this.outbox = await this.lookAtOutbox();
-      this.retryAfterSeconds = this.judge(this.outbox, loopDelayMs);
+      this.retryAfterSeconds = this.judge(this.outbox);
     }
     loop.disable();
   }
@@ -92,13 +93,13 @@ export class Overload {
   }
 
   /** Seconds until it may be over; null: this node is not overloaded. */
-  private judge(outbox: OutboxFigures | undefined, loopDelayMs: number): number | null {
+  private judge(outbox: OutboxFigures | undefined): number | null {
     const tooMany = outbox === undefined ? 0 : excess(outbox, this.config.queueMaxOrders, this.config.queueMaxLagMs);
     if (outbox !== undefined && tooMany > 0) {
       const seconds = Math.ceil(tooMany / outbox.drainedPerSecond); // Infinity where nothing is drained
       return Math.min(Math.max(seconds, 1), maxRetryAfterSeconds);
     }
-    return loopDelayMs > maxLoopDelayMs ? 1 : null;
+    return this.slowInARow >= slowSamples ? 1 : null;
   }
 }
 

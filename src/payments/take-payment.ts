@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError, notFound } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
-import { OrderReader, OrderRepository, ReturnStock, type LockedOrder } from '../orders/index.js';
+import { OrderMarks, OrderReader, OrderRepository, ReturnStock, type LockedOrder } from '../orders/index.js';
 import { Database, type Queryable, type Statement } from '../postgres/index.js';
 import { AuditLog, ReloadSale, systemActor, type Take } from '../sales/index.js';
 import { PaymentRepository, type Payment, type RefundReason } from './payment.repository.js';
@@ -24,6 +24,7 @@ export class TakePayment {
     private readonly returns: ReturnStock,
     private readonly stock: StockStore,
     private readonly audit: AuditLog,
+    private readonly marks: OrderMarks,
   ) {}
 
   /** Safe to repeat. @throws DomainError `not_found`; `unavailable` and `recovering`: to be sent again */
@@ -35,8 +36,10 @@ export class TakePayment {
       await this.database.transaction((tx) => this.noteFailure(tx, payment));
       return;
     }
-    const outcome = await this.database.transaction((tx) => this.decide(tx, payment));
-    const confirmed = outcome === 'expired' ? await this.takeLate(payment) : outcome === 'confirmed';
+    const confirmed = await this.marks.changing(saleId, [orderId], async () => {
+      const outcome = await this.database.transaction((tx) => this.decide(tx, payment));
+      return outcome === 'expired' ? this.takeLate(payment) : outcome === 'confirmed';
+    });
     // Dies here? Nobody who waits for the order is woken; the next poll reads it.
     if (confirmed) await this.stock.settle(saleId, [{ id: orderId, status: 'confirmed' }]);
   }

@@ -19,6 +19,11 @@ export function saleKey(saleId: string, key: SaleKey): string {
   return `sluice:{${saleId}}:${key}`;
 }
 
+/** Whether a written order is being changed, or was a moment ago: a hash that expires. */
+export function orderMarkKey(saleId: string, orderId: string): string {
+  return `sluice:{${saleId}}:changed:${orderId}`;
+}
+
 /** Where a reload prepares the next content of a key; `token` is that of its fence. */
 export function stagedKey(saleId: string, token: string, key: SaleKey): string {
   return `sluice:{${saleId}}:staged:${token}:${key}`;

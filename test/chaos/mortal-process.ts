@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { DurabilityMode } from '../../src/config/index.js';
+import { Config, readConfig, type DurabilityMode } from '../../src/config/index.js';
 import { OrderBatches, OrderIntake, PersistOrders } from '../../src/orders/index.js';
 import { AdminQueries, Database } from '../../src/postgres/index.js';
 import { Queues, type OrdersJob } from '../../src/queue/index.js';
@@ -46,7 +46,14 @@ export class MortalProcess {
     this.database = new Database(databaseUrl, ignore);
     this.life.adoptPostgres(this.database.pool);
     this.queues = new Queues(this.redis, ignore);
+    const config = readConfig({
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: redisUrl,
+      ADMIN_API_KEYS: `nobody:${'0'.repeat(24)}`,
+      BUYER_JWT_SECRET: '0'.repeat(32),
+    });
     this.parts = new Map<unknown, unknown>([
+      [Config, config],
       [Database, this.database],
       [AdminQueries, new AdminQueries(this.database)],
       [RedisServer, this.redis],

@@ -4,7 +4,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { saleBody } from '../support/given.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
@@ -21,10 +21,6 @@ interface Command {
 
 let cwd: string;
 let commands: Command[];
-
-beforeAll(async () => {
-  await promisify(execFile)('npm', ['run', 'build'], { cwd: project });
-}, slowMs);
 
 beforeEach(async () => {
   cwd = await temporaryFolder('cli');

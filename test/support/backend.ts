@@ -2,6 +2,7 @@ import { StockStore } from '../../src/inventory/index.js';
 import { Metrics } from '../../src/observability/index.js';
 import { ClaimOrder } from '../../src/orders/claim-order.js';
 import { EndHolds, OrderRepository, ReturnStock } from '../../src/orders/index.js';
+import { OrderMarks } from '../../src/orders/order-marks.js';
 import { OrderChanges } from '../../src/orders/order-changes.js';
 import { LocalRefusals } from '../../src/orders/local-refusals.js';
 import { OrderReader } from '../../src/orders/order-reader.js';
@@ -58,17 +59,20 @@ export async function connectBackend(
   const snapshots = new SaleSnapshots(sales, redis, feed);
   const reload = new ReloadSale(database, sales, stock, reader, audit, snapshots, metrics);
   const orders = new OrderRepository(database);
+  const marks = new OrderMarks(redis);
   const orderReader = new OrderReader(
     stock,
     orders,
     new OrderChanges(feed, metrics),
     snapshots,
     new DeafMender(reload),
+    marks,
+    feed,
   );
-  const holds = new EndHolds(database, orders, stock, audit);
+  const holds = new EndHolds(database, orders, stock, audit, marks);
   const returns = new ReturnStock(database, stock);
   const refusals = new LocalRefusals(feed);
-  const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns, refusals);
+  const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns, refusals, marks);
   const persist = new PersistOrders(database, stock);
   const survey = new Survey(database, stock);
   const compare = new CompareStockPass(new MendSales(reload), metrics);

@@ -1,0 +1,2 @@
+export { Member } from './member.js';
+export { ProcessGroup } from './process-group.js';

@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { buyer } from '../support/api-client.js';
+import { expectStatus, openSale, purchase, times, writtenOrder } from '../support/given.js';
+import { startSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
+
+/**
+ * Open polls on one node. WAITING_BUYERS=9000 is what the usual limit of 20,000 open files allows: the test holds the other
+ * end of each.
+ */
+const crowd = Number(process.env['WAITING_BUYERS'] ?? 2000);
+const patiently = { timeoutMs: 60_000, intervalMs: 50 };
+const slowMs = 120_000;
+
+let system: System;
+let sockets: Socket[] = [];
+
+beforeAll(async () => {
+  // alone, and without its own looks at the queue: what is counted is what the polls cost
+  system = await startSystem({
+    workers: 0,
+    reconcilers: 0,
+    env: { QUEUE_MAX_ORDERS: 'off', QUEUE_MAX_LAG_MS: 'off' },
+  });
+});
+
+afterEach(() => {
+  for (const socket of sockets) socket.destroy();
+  sockets = [];
+});
+
+afterAll(() => system.stop());
+
+/** Opens polls and lets them wait. @returns what counts the answers that came, by the status they tell */
+async function openPolls(n: number, path: string, owner: Readonly<Record<string, string>>): Promise<() => number> {
+  const { hostname, port } = new URL(system.api.url);
+  let answers = 0;
+  const request = `GET ${path}?wait=30 HTTP/1.1\r\nhost: x\r\nauthorization: ${owner['authorization'] ?? ''}\r\n\r\n`;
+  for (let left = n; left > 0; left -= 200) {
+    const opened = times(Math.min(left, 200), () => {
+      const socket = connect(Number(port), hostname);
+      socket.on('data', (chunk) => {
+        if (chunk.includes('"reserved"')) answers += 1;
+      });
+      socket.on('error', () => undefined);
+      socket.write(request);
+      return socket;
+    });
+    sockets.push(...opened);
+    await Promise.all(opened.map((socket) => once(socket, 'connect')));
+  }
+  await until(async () => (await waiting()) === n, patiently);
+  return () => answers;
+}
+
+async function waiting(): Promise<number> {
+  const text = await (await fetch(`${system.api.url}/metrics`)).text();
+  return Number(/^sluice_waiting_polls (\d+)$/m.exec(text)?.[1]);
+}
+
+/** Commands that Redis has done for the node; this question is the test's own. */
+async function redisCommands(): Promise<number> {
+  const stats = await system.redis.info('commandstats');
+  const calls = [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)];
+  return calls.filter(([, name]) => name !== 'info').reduce((sum, [, , count]) => sum + Number(count), 0);
+}
+
+/** Transactions that Postgres has ended in this database. Its processes report within a second of their last one. */
+async function transactions(): Promise<number> {
+  const { rows } = await system.sql.query<{ n: string }>(
+    'SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()',
+  );
+  return Number(rows[0]?.n);
+}
+
+/** How often an order was looked up by its id in Postgres. */
+async function orderReads(): Promise<number> {
+  const { rows } = await system.sql.query<{ n: string }>(
+    `SELECT coalesce(idx_scan, 0) AS n FROM pg_stat_user_indexes WHERE indexrelname = 'orders_pkey'`,
+  );
+  return Number(rows[0]?.n);
+}
+
+/** Scans of the orders' index while a worker writes what waits; foreign keys make some of their own. */
+async function scansWhileWritten(isDone: () => Promise<unknown>): Promise<number> {
+  await pause(1500);
+  const before = await orderReads();
+  const worker = await system.startNode('worker');
+  await isDone();
+  await worker.close();
+  await pause(1500);
+  return (await orderReads()) - before;
+}
+
+async function isWritten(): Promise<boolean> {
+  const { rows } = await system.sql.query<{ n: string }>('SELECT count(*) AS n FROM orders');
+  return Number(rows[0]?.n) > 0;
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+test(
+  `when ${crowd} buyers wait and nothing changes, then it costs no command; a change costs one read and reaches all of them`,
+  async () => {
+    const sale = await openSale(system.api);
+    expectStatus(202, await purchase(system.api, sale, 'zoe'));
+    const unasked = await scansWhileWritten(() => until(isWritten, patiently));
+    const { id } = expectStatus(202, await purchase(system.api, sale, 'ann')).body;
+    const path = `${sale.orders}/${id}`;
+    const answered = await openPolls(crowd, path, buyer('ann'));
+
+    await pause(2500); // Postgres has reported all that was
+    const before = { redis: await redisCommands(), postgres: await transactions() };
+    await pause(3000);
+    expect((await redisCommands()) - before.redis).toBe(0);
+    // the test's own questions are transactions too
+    expect((await transactions()) - before.postgres).toBeLessThanOrEqual(1);
+    expect(answered()).toBe(0);
+
+    const asked = await scansWhileWritten(() => until(() => answered() === crowd, patiently));
+    expect(asked - unasked).toBeLessThanOrEqual(1);
+  },
+  slowMs,
+);
+
+test('when a written order is polled again and again, then Postgres is asked once for each change', async () => {
+  const worker = await system.startNode('worker');
+  const sale = await openSale(system.api);
+  const { path } = await writtenOrder(system.api, sale, 'bob');
+  await worker.close();
+  const poll = async (status: string): Promise<void> => {
+    for (let i = 0; i < 50; i++) {
+      const answers = await Promise.all(times(4, () => system.api.get(path, buyer('bob'))));
+      expect(answers.map(({ body }) => body.status)).toEqual(times(4, () => status));
+    }
+  };
+  await pause(1500);
+  const before = await orderReads();
+  await poll('reserved');
+  await pause(1500);
+  expect((await orderReads()) - before).toBeLessThanOrEqual(1);
+
+  expectStatus(200, await system.api.post(`${path}/confirm`, buyer('bob')));
+  await pause(1500);
+  const after = await orderReads();
+  await poll('confirmed');
+  await pause(1500);
+  expect((await orderReads()) - after).toBeLessThanOrEqual(1);
+});
