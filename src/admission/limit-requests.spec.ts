@@ -49,12 +49,13 @@ function ask(limits: LimitRequests, clientAddress: string, buyerId = ''): Promis
   const request = { clientAddress, buyerId, buyerTier: undefined } as unknown as FastifyRequest;
   const reply = { header: () => reply } as unknown as FastifyReply;
   return new Promise((resolve) => {
-    const refusal = limits.screen(request, reply);
-    if (refusal !== undefined) resolve(refusal.code);
-    else
-      limits.take(request, reply, (other) => {
-        resolve(other?.code ?? 'in');
-      });
+    limits.screen(request, reply, (refusal) => {
+      if (refusal !== undefined) resolve(refusal.code);
+      else
+        limits.take(request, reply, (other) => {
+          resolve(other?.code ?? 'in');
+        });
+    });
   });
 }
 
