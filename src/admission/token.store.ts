@@ -40,7 +40,8 @@ export class TokenStore implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.client.connect().catch(() => undefined); // RedisServer logs it
+    // a Cluster that is down neither connects nor fails; RedisServer logs what is wrong
+    await inTime(this.client.connect()).catch(() => undefined);
     await this.tryAgain();
   }
 
