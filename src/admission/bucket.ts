@@ -37,6 +37,8 @@ export class Bucket {
   private atMs: number;
   /** taken here, and not answered by Redis yet */
   private pending = 0;
+  private refused = 0;
+  private refusedSinceMs = -Infinity;
 
   constructor(
     readonly key: string,
@@ -79,6 +81,16 @@ export class Bucket {
   /** until there are as many tokens as that; 0: there are */
   waitMs(cost: number, nowMs: number): number {
     return Math.max(0, (cost - rounding - this.left(nowMs)) / this.policy.perMs);
+  }
+
+  /** Counts a refusal. @returns how many there were in this second, and half of those of the one before */
+  refuse(nowMs: number): number {
+    const seconds = Math.floor((nowMs - this.refusedSinceMs) / 1000);
+    if (seconds > 0) {
+      this.refused = seconds === 1 ? this.refused / 2 : 0;
+      this.refusedSinceMs = nowMs;
+    }
+    return (this.refused += 1);
   }
 
   /** An item of the header `RateLimit`: whole tokens, and seconds until there is one more. */

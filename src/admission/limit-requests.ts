@@ -14,6 +14,16 @@ export const maxRemembered = 50_000;
 /** Of one request, whatever it asks for; a purchase of many tickets costs its buyer more, by `chargeTickets`. */
 const requestCost = 1;
 
+/** An address or a buyer who is refused more often than this in a second is flooding. */
+const floodRefusals = 500;
+/**
+ * Refusing costs as much as a small request does, and a flood waits for each answer before it asks again: held so long, it
+ * cannot ask for all that a node can answer (docs/rate-limits.md has the figures).
+ */
+const floodHoldMs = 200;
+/** Answers held at once; with more, the connection goes. */
+const maxHeld = 10_000;
+
 /** Which of the contract's words says what refused. */
 type RefusedBy = LimitKind | `local-${LimitKind}`;
 
@@ -35,6 +45,7 @@ export class LimitRequests implements RequestLimits {
   private readonly addresses = new LRUCache<string, Bucket>({ max: maxRemembered });
   private readonly buyers = new LRUCache<string, Bucket>({ max: maxRemembered });
   private all: Bucket | undefined;
+  private held = 0;
   private policies: Policies;
 
   constructor(
@@ -59,12 +70,13 @@ export class LimitRequests implements RequestLimits {
     }
   }
 
-  screen(request: FastifyRequest, reply: FastifyReply): DomainError | undefined {
+  screen(request: FastifyRequest, reply: FastifyReply, then: (refusal?: DomainError) => void): void {
     const nowMs = performance.now();
     const ip = this.bucketOfAddress(request.clientAddress, nowMs);
     const all = this.bucketOfAll(nowMs);
     const lacking = [ip, all].find((bucket) => bucket?.lacks(requestCost, nowMs) === true);
-    return lacking && refusal(lacking, true, [ip], reply, nowMs);
+    if (lacking === undefined) then();
+    else this.refuse(lacking, true, [ip], reply, then);
   }
 
   take(request: FastifyRequest, reply: FastifyReply, then: (refusal?: DomainError) => void): void {
@@ -79,17 +91,16 @@ export class LimitRequests implements RequestLimits {
     }
     const lacking = buckets.find((bucket) => bucket.lacks(requestCost, nowMs));
     if (lacking !== undefined) {
-      then(refusal(lacking, true, [ip, buyer], reply, nowMs));
+      this.refuse(lacking, true, [ip, buyer], reply, then);
       return;
     }
     for (const bucket of buckets) bucket.take(requestCost, nowMs);
     const settle = (refusedBy: Bucket | null | undefined): void => {
-      const settledMs = performance.now();
-      if (refusedBy) then(refusal(refusedBy, false, [ip, buyer], reply, settledMs));
+      if (refusedBy) this.refuse(refusedBy, false, [ip, buyer], reply, then);
       else if (refusedBy === undefined && this.config.rateLimitFailureMode === 'closed') {
         then(unavailable(undefined));
       } else {
-        describe([ip, buyer], reply, settledMs);
+        describe([ip, buyer], reply, performance.now());
         then();
       }
     };
@@ -107,6 +118,41 @@ export class LimitRequests implements RequestLimits {
     if (cost <= 0 || bucket === undefined) return;
     bucket.owe(cost, performance.now());
     this.store.draw({ cost: -cost, buckets: [bucket], settle: () => undefined });
+  }
+
+  /** Answers that it was one too many: at once, or a little later where it is a flood. */
+  private refuse(
+    by: Bucket,
+    locally: boolean,
+    buckets: readonly (Bucket | undefined)[],
+    reply: FastifyReply,
+    then: (refusal: DomainError) => void,
+  ): void {
+    const nowMs = performance.now();
+    const { kind } = by.policy;
+    const type: RefusedBy = locally ? `local-${kind}` : kind;
+    void reply.header('x-ratelimit-type', type);
+    describe(buckets, reply, nowMs);
+    const facts = { retryAfterSeconds: Math.ceil(by.waitMs(requestCost, nowMs) / 1000) };
+    if (kind === 'global') {
+      then(
+        new DomainError('overloaded', 'There are too many requests just now. Wait as long as Retry-After says.', facts),
+      );
+      return;
+    }
+    const refusal = new DomainError('rate_limited', 'Too many requests. Wait as long as Retry-After says.', facts);
+    if (by.refuse(nowMs) <= floodRefusals) {
+      then(refusal);
+    } else if (this.held >= maxHeld) {
+      void reply.header('connection', 'close');
+      then(refusal);
+    } else {
+      this.held += 1;
+      setTimeout(() => {
+        this.held -= 1;
+        then(refusal);
+      }, floodHoldMs);
+    }
   }
 
   private bucketOfAddress(address: string, nowMs: number): Bucket | undefined {
@@ -151,23 +197,6 @@ function describe(buckets: readonly (Bucket | undefined)[], reply: FastifyReply,
     states += states === '' ? bucket.header(nowMs) : `, ${bucket.header(nowMs)}`;
   }
   if (policies !== '') reply.header('ratelimit-policy', policies).header('ratelimit', states);
-}
-
-function refusal(
-  by: Bucket,
-  locally: boolean,
-  buckets: readonly (Bucket | undefined)[],
-  reply: FastifyReply,
-  nowMs: number,
-): DomainError {
-  const { kind } = by.policy;
-  const type: RefusedBy = locally ? `local-${kind}` : kind;
-  void reply.header('x-ratelimit-type', type);
-  describe(buckets, reply, nowMs);
-  const facts = { retryAfterSeconds: Math.ceil(by.waitMs(requestCost, nowMs) / 1000) };
-  return kind === 'global'
-    ? new DomainError('overloaded', 'There are too many requests just now. Wait as long as Retry-After says.', facts)
-    : new DomainError('rate_limited', 'Too many requests. Wait as long as Retry-After says.', facts);
 }
 
 function policiesOf({ ip, buyer, global, tiers, ticketsPerToken }: RateLimits): Policies {

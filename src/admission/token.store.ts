@@ -31,7 +31,7 @@ export class TokenStore implements OnModuleInit, OnApplicationShutdown {
   private readonly client: Redis | Cluster;
   private waiting: Draw[] = [];
   private down = true;
-  private hasBeenUp = false;
+  private hasBeenDown = false;
   private probe: NodeJS.Timeout | undefined;
 
   constructor(redis: RedisServer) {
@@ -40,7 +40,8 @@ export class TokenStore implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.client.connect().catch(() => undefined); // RedisServer logs it
+    // a Cluster that is down neither connects nor fails; RedisServer logs what is wrong
+    await inTime(this.client.connect()).catch(() => undefined);
     await this.tryAgain();
   }
 
@@ -78,6 +79,7 @@ export class TokenStore implements OnModuleInit, OnApplicationShutdown {
       return await inTime(asked);
     } catch (error) {
       if (!this.down) this.logger.warn(`Redis cannot be asked for limits: ${(error as Error).message}`);
+      this.hasBeenDown ||= !this.down;
       this.down = true;
       clearTimeout(this.probe);
       this.probe = setTimeout(() => void this.tryAgain(), probeIntervalMs).unref();
@@ -87,9 +89,10 @@ export class TokenStore implements OnModuleInit, OnApplicationShutdown {
 
   private async tryAgain(): Promise<void> {
     if (!this.down || (await this.answer(this.client.ping())) === undefined) return;
-    this.down = false;
     clearTimeout(this.probe);
-    this.logger.log('Redis is asked for limits');
+    if (this.hasBeenDown) this.logger.log('Redis is asked for limits again');
+    this.hasBeenDown = false;
+    this.down = false;
   }
 }
 

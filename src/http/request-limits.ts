@@ -7,8 +7,11 @@ import type { DomainError } from '../domain/index.js';
  * and headers are its own; the room `admission` has the one that is used.
  */
 export interface RequestLimits {
-  /** What this node alone can refuse, by the address; it takes nothing. @returns the refusal, undefined: go on */
-  screen(request: FastifyRequest, reply: FastifyReply): DomainError | undefined;
+  /**
+   * What this node alone can refuse, by the address; it takes nothing.
+   * @param then called once, with the refusal, at once or a little later, or without, at once
+   */
+  screen(request: FastifyRequest, reply: FastifyReply, then: (refusal?: DomainError) => void): void;
   /**
    * Counts the request for its address, for all and, where its buyer is known, for the buyer.
    * @param then called once, at once or later, with the refusal or without

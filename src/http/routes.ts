@@ -114,14 +114,15 @@ export function limited(
     return;
   }
   request.clientAddress = clientAddress(request);
-  const refusal = limits.screen(request, reply);
-  if (refusal !== undefined) {
-    done(refusal);
-    return;
-  }
-  identify((other) => {
-    limits.take(request, reply, (tooMany) => {
-      done(tooMany ?? other);
+  limits.screen(request, reply, (refusal) => {
+    if (refusal !== undefined) {
+      done(refusal);
+      return;
+    }
+    identify((other) => {
+      limits.take(request, reply, (tooMany) => {
+        done(tooMany ?? other);
+      });
     });
   });
 }
