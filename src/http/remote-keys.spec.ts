@@ -71,16 +71,16 @@ test('when a key is rotated, then tokens of the new one are good at once, and of
 
 test('when a flood of tokens names unknown keys, then the server is asked once a cooldown', async () => {
   const token = await (await publish('k1'))();
-  const keys = remoteKeys(url, { ...times, cooldownMs: 300 });
+  const keys = remoteKeys(url, { ...times, cooldownMs: 1500 });
   expect(await outcome(keys, token)).toBe('good');
   expect(fetches).toBe(1);
   const flood = async (): Promise<void> => {
-    const outcomes = await Promise.all(Array.from({ length: 500 }, (_, i) => outcome(keys, forged(`unknown-${i}`))));
+    const outcomes = await Promise.all(Array.from({ length: 200 }, (_, i) => outcome(keys, forged(`unknown-${i}`))));
     expect(new Set(outcomes)).toEqual(new Set(['ERR_JWKS_NO_MATCHING_KEY']));
   };
   await flood();
   expect(fetches).toBe(1); // within the cooldown of the first fetch
-  await delay(310);
+  await delay(1510);
   await flood();
   expect(fetches).toBe(2);
 });
@@ -99,10 +99,10 @@ test('when the server is away, then known keys stay good, and it is not asked by
 
 test('when the server is away and a key is unknown, then it may be a new one: unavailable, and one fetch', async () => {
   const token = await (await publish('k1'))();
-  const keys = remoteKeys(url, { ...times, cooldownMs: 300 });
+  const keys = remoteKeys(url, { ...times, cooldownMs: 1500 });
   expect(await outcome(keys, token)).toBe('good');
   published = null;
-  await delay(310);
+  await delay(1510);
   const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => outcome(keys, forged(`unknown-${i}`))));
   expect(new Set(answers)).toEqual(new Set(['unavailable']));
   expect(await outcome(keys, forged('unknown'))).toBe('unavailable');
@@ -121,7 +121,7 @@ test('when keys could not be fetched for too long, then they are good no more', 
 
 test('when there have never been keys, then a server that is away is asked again after a pause, not by each token', async () => {
   const token = await (await publish('k1'))();
-  const keys = remoteKeys(url, { ...times, retryMs: 100 });
+  const keys = remoteKeys(url, { ...times, retryMs: 1000 });
   const [known, none] = [published, null];
   published = none;
   for (let i = 0; i < 20; i++) expect(await outcome(keys, token)).toBe('unavailable');

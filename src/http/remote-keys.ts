@@ -18,7 +18,7 @@ const usual: KeyTimes = {
   timeoutMs: 2000,
   refreshMs: 600_000,
   cooldownMs: 30_000,
-  retryMs: 1000,
+  retryMs: 500,
   staleMs: 86_400_000,
 };
 
