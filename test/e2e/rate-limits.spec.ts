@@ -113,7 +113,7 @@ describe('accuracy over two nodes', () => {
       const perSecond = (count / (performance.now() - startedAt)) * 1000;
       asking = false;
       await asked;
-      expect(perSecond).toBeGreaterThan(n - 1); // the token on its way when the time was up
+      expect(perSecond).toBeGreaterThan(0.93 * n); // answers on their way when the time was up do not count
       expect(perSecond).toBeLessThan(1.1 * n);
     },
   );
