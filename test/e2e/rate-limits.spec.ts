@@ -87,31 +87,33 @@ describe('accuracy over two nodes', () => {
   });
 
   test.each([
-    ['RATE_LIMIT_IP', '200/1s', 200],
+    ['RATE_LIMIT_IP', '100/1s', 100],
     ['RATE_LIMIT_IP', '20/500ms', 40],
-    ['RATE_LIMIT_GLOBAL', '150/1s', 150],
+    ['RATE_LIMIT_GLOBAL', '80/1s', 80],
   ])(
     'when %s is %s and both nodes are asked for more, then between N and 1.1 N a second pass',
     async (name, limit, n) => {
       const nodes = await twoNodes({ [name]: limit });
       const address = newAddress();
       let count = 0;
+      let refused = 0;
       let asking = true;
       const ask = async (i: number): Promise<void> => {
         while (asking) {
           const { status } = await look(nodes[i % 2] ?? system.api, address);
           if (status === 200) count += 1;
+          else refused += 1;
         }
       };
       const asked = Promise.all(times(8, ask));
-      await sleep(1000); // the burst is over
+      await until(() => refused > 50, { timeoutMs: 15_000 }); // the burst is over
       const startedAt = performance.now();
       count = 0;
       await sleep(3000);
       const perSecond = (count / (performance.now() - startedAt)) * 1000;
       asking = false;
       await asked;
-      expect(perSecond).toBeGreaterThan(n - 1); // the token on its way when the time was up
+      expect(perSecond).toBeGreaterThan(0.93 * n); // answers on their way when the time was up do not count
       expect(perSecond).toBeLessThan(1.1 * n);
     },
   );
