@@ -39,11 +39,16 @@ export class ReserveBatches {
       this.waiting.set(saleId, []);
       const parts: Promise<void>[] = [];
       for (let i = 0; i < batch.length; i += maxOrders) parts.push(this.run(saleId, batch.slice(i, i + maxOrders)));
-      await Promise.all(parts);
+      await Promise.all(parts).catch((error: unknown) => {
+        // no answer: those who came meanwhile would wait as long as those who are told so now
+        for (const { failed } of this.waiting.get(saleId) ?? []) failed(error);
+        this.waiting.set(saleId, []);
+      });
     }
     this.waiting.delete(saleId);
   }
 
+  /** @throws what every order of the batch without an outcome was told */
   private async run(saleId: string, batch: readonly Waiting[]): Promise<void> {
     try {
       const outcomes = await this.redis.run(
@@ -57,7 +62,8 @@ export class ReserveBatches {
         done(outcome);
       });
     } catch (error) {
-      for (const { failed } of batch) failed(error); // those that have an outcome keep it
+      for (const { failed } of batch) failed(error);
+      throw error;
     }
   }
 }

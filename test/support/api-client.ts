@@ -128,7 +128,7 @@ export class ApiClient {
       status: response.statusCode,
       headers: response.headers,
       // an answer without a body has none of the fields
-      body: (text === '' ? {} : JSON.parse(text)) as Body,
+      body: (text === '' ? {} : contentType.includes('json') ? JSON.parse(text) : text) as Body,
     };
     if (method !== 'HEAD') {
       this.contract.check(method, path.replace(/\?.*$/, ''), {
