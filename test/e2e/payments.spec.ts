@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { admin, buyer, viewerKey, type Body } from '../support/api-client.js';
 import {
@@ -322,7 +323,8 @@ describe(`races, ${rounds} times each`, () => {
       const event = { saleId: sale.id, orderId: order.id, paymentReference: `pi_${turn}` };
       const [paid, bought] = await Promise.all([
         pay(other(turn), event),
-        purchase(other(turn + 1), sale, `quick-${turn}`),
+        // a payment takes longer: with the same start the purchase would win every time
+        delay((turn % 10) * 5).then(() => purchase(other(turn + 1), sale, `quick-${turn}`)),
         turn % 3 === 0 ? reconcile(other(turn)) : undefined,
       ]);
       expect(paid.status).toBe(204);
