@@ -46,9 +46,7 @@ export function directHandler(
   return (request, reply) => {
     target ??= resolve(controller) as Record<string, Method>;
     reply.statusCode = status;
-    const answer = target[method]?.(...readers.map((read) => read(request, reply)));
-    // Fastify sends what a promise resolves to, errors as refusals, but nothing that is returned at once
-    return answer instanceof Error ? void reply.send(answer) : answer;
+    return target[method]?.(...readers.map((read) => read(request, reply)));
   };
 }
 

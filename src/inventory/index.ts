@@ -1,3 +1,4 @@
+export { askOfSales } from './ask-of-sales.js';
 export type { ChangeOutcome } from './change.script.js';
 export type { Inspection } from './inspect.script.js';
 export { InventoryModule } from './inventory.module.js';

@@ -1,14 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { OrderStatus } from '../domain/index.js';
-import { StockStore } from '../inventory/index.js';
+import { askOfSales, StockStore } from '../inventory/index.js';
 import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
-import { AuditLog } from '../sales/index.js';
+import { AuditLog, SaleRepository } from '../sales/index.js';
 import { OrderMarks } from './order-marks.js';
-
-const salesWithOrders: Statement = {
-  name: 'sales-with-orders',
-  text: `SELECT id FROM sales WHERE status <> 'draft' ORDER BY id`,
-};
 
 /** By the index that begins with the sale: there is none of buyers alone, which every purchase would pay for. */
 const salesOfBuyer: Statement = {
@@ -34,9 +29,6 @@ const rewriteDeadLetter: Statement = {
   text: 'UPDATE dead_letters SET payload = $2 WHERE id = $1',
 };
 
-/** How many sales are asked at once whether the buyer has something in their outbox. */
-const batchSize = 100;
-
 /**
  * Erases what a buyer's orders say about him, wherever they are: in Postgres, in the outbox, in dead letters. An order that
  * is on its way cannot bring it back: a worker reads the outbox under the gate, which is held while both are erased.
@@ -46,6 +38,7 @@ export class EraseAnswers {
   constructor(
     private readonly database: Database,
     private readonly stock: StockStore,
+    private readonly sales: SaleRepository,
     private readonly audit: AuditLog,
     private readonly marks: OrderMarks,
   ) {}
@@ -59,15 +52,10 @@ export class EraseAnswers {
 
   /** Redis first: an order that leaves an outbox between the two questions is in Postgres for the second. */
   private async salesOf(buyerId: string): Promise<Set<string>> {
-    const found = new Set<string>();
-    const sales = await this.database.rows<{ id: string }>(salesWithOrders);
-    for (let i = 0; i < sales.length; i += batchSize) {
-      const batch = sales.slice(i, i + batchSize);
-      const may = await Promise.all(batch.map(({ id }) => this.stock.mayHold(id, buyerId)));
-      for (const [index, { id }] of batch.entries()) if (may[index] === true) found.add(id);
-    }
-    for (const { id } of await this.database.rows<{ id: string }>(salesOfBuyer, [buyerId])) found.add(id);
-    return found;
+    const ids = await this.sales.publicIds();
+    const may = await askOfSales(ids, (id) => this.stock.mayHold(id, buyerId));
+    const written = await this.database.rows<{ id: string }>(salesOfBuyer, [buyerId]);
+    return new Set([...ids.filter((_, index) => may[index]), ...written.map(({ id }) => id)]);
   }
 
   private async eraseIn(saleId: string, buyerId: string): Promise<void> {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { StockStore } from '../inventory/index.js';
 import { LazyFigures, Metrics } from '../observability/index.js';
 import { Database, type Statement } from '../postgres/index.js';
+import { SaleRepository } from '../sales/index.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { OutboxWatch } from './outbox-watch.js';
 import { attemptsUntilDead } from './persist-orders.js';
@@ -14,11 +15,6 @@ const counts: Statement = {
       (SELECT count(*) FROM stock_returns) AS returns`,
 };
 
-const publicSales: Statement = {
-  name: 'public-sale-ids',
-  text: `SELECT id FROM sales WHERE status <> 'draft'`,
-};
-
 /** Every old order may be a dead letter: nobody hurries, so Postgres is asked. */
 const suspiciousMs = 5000;
 const salesDeadlineMs = 500;
@@ -28,16 +24,13 @@ const acrossProcesses = 'max';
 @Injectable()
 export class OrderMetrics {
   private readonly outbox: OutboxWatch;
-  private readonly saleIds = new LazyFigures(
-    () => this.database.rows<{ id: string }>(publicSales),
-    1000,
-    salesDeadlineMs,
-  );
+  private readonly saleIds = new LazyFigures(() => this.sales.publicIds(), 1000, salesDeadlineMs);
   /** kept for as long as Postgres is away */
   private known: readonly string[] = [];
 
   constructor(
     private readonly database: Database,
+    private readonly sales: SaleRepository,
     stock: StockStore,
     deadLetters: DeadLetterRepository,
     metrics: Metrics,
@@ -67,7 +60,7 @@ export class OrderMetrics {
   }
 
   private async lookAtOutbox() {
-    this.known = (await this.saleIds.get())?.map(({ id }) => id) ?? this.known;
+    this.known = (await this.saleIds.get()) ?? this.known;
     const { orders, oldestMs } = await this.outbox.look(this.known, suspiciousMs);
     return { outbox_orders: orders, outbox_oldest_seconds: oldestMs / 1000 };
   }

@@ -16,6 +16,7 @@ import {
   Problems,
   type Page,
 } from '../http/index.js';
+import { ticketsOf } from '../inventory/index.js';
 import { SaleSnapshots } from '../sales/index.js';
 import { ClaimOrder } from './claim-order.js';
 import { OrderReader } from './order-reader.js';
@@ -63,7 +64,7 @@ export class OrdersController {
       const { order, replayed } = answer;
       void reply.header('location', `/v1/sales/${saleId}/orders/${order.id}`).header('retry-after', '1');
       if (replayed) void reply.header('idempotency-replayed', 'true');
-      else this.limits.chargeTickets(buyerId, tickets(order));
+      else this.limits.chargeTickets(buyerId, ticketsOf(order));
       return order;
     });
   }
@@ -114,8 +115,4 @@ export class OrdersController {
   cancel(@Id('saleId') saleId: string, @Id('orderId') orderId: string, @BuyerId() buyerId: string): Promise<Order> {
     return this.claims.cancel(saleId, orderId, buyerId);
   }
-}
-
-function tickets({ items }: Order): number {
-  return items.reduce((sum, { quantity }) => sum + quantity, 0);
 }

@@ -1,13 +1,11 @@
 import { LRUCache } from 'lru-cache';
-import type { StockStore } from '../inventory/index.js';
+import { askOfSales, type StockStore } from '../inventory/index.js';
 import type { DeadLetterRepository } from './dead-letter.repository.js';
 
 /** More dead letters than this in one sale hide how old the others are. */
 const maxSkipped = 1000;
 /** How often Postgres is asked, at the most, which old orders are dead letters. */
 const askEveryMs = 1000;
-/** Sales that are looked at in one go, so that Redis has room for others in between. */
-const chunkSize = 100;
 const maxSales = 10_000;
 /** How much a new reading of the drain rate weighs: about the last two seconds count. */
 const weight = 0.2;
@@ -51,11 +49,7 @@ export class OutboxWatch {
 
   /** @param suspiciousMs an order that waits for longer may be a dead letter. @throws DomainError `unavailable` */
   async look(saleIds: readonly string[], suspiciousMs: number): Promise<OutboxFigures> {
-    const looks: Look[] = [];
-    for (let i = 0; i < saleIds.length; i += chunkSize) {
-      const chunk = saleIds.slice(i, i + chunkSize);
-      looks.push(...(await Promise.all(chunk.map((id) => this.lookAt(id, suspiciousMs)))));
-    }
+    const looks = await askOfSales(saleIds, (id) => this.lookAt(id, suspiciousMs));
     // an empty outbox says nothing of how fast a full one would drain
     const drains = looks.flatMap(({ drained }) => drained ?? []);
     if (drains.length > 0) this.smooth(drains.reduce((sum, rate) => sum + rate, 0));

@@ -1,7 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { OrderStatus, RejectReason } from '../domain/index.js';
 import { StockStore, type OutboxEntry } from '../inventory/index.js';
-import { Database, gateExclusive, isRefusal, type Queryable, type Statement } from '../postgres/index.js';
+import {
+  Database,
+  gateExclusive,
+  isRefusal,
+  rollbackToSavepoint,
+  savepoint,
+  type Queryable,
+  type Statement,
+} from '../postgres/index.js';
 
 const incoming = `
   unnest($2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::timestamptz[], $10::int[])
@@ -89,9 +97,6 @@ const countFailure: Statement = {
     RETURNING attempts, discarded`,
 };
 
-const savepoint: Statement = { name: 'savepoint', text: 'SAVEPOINT batch' };
-const rollback: Statement = { name: 'rollback-to-savepoint', text: 'ROLLBACK TO SAVEPOINT batch' };
-
 interface Written {
   readonly id: string;
   readonly status: OrderStatus;
@@ -170,7 +175,7 @@ export class PersistOrders {
     const outcome = await this.tryWrite(tx, saleId, entries);
     if (outcome.kind === 'fits') return this.withOthers(tx, saleId, entries, outcome.fresh);
 
-    await tx.rows(rollback);
+    await tx.rows(rollbackToSavepoint);
     if (entries.length > 1) {
       const middle = Math.ceil(entries.length / 2);
       const written = await this.write(tx, saleId, entries.slice(0, middle), onRefused);
@@ -265,7 +270,7 @@ export class PersistOrders {
         return;
       } catch (error) {
         if (!isRefusal(error) || form === bare) throw error;
-        await tx.rows(rollback);
+        await tx.rows(rollbackToSavepoint);
       }
     }
   }

@@ -2,12 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { DomainError, notFound } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { OrderMarks, OrderReader, OrderRepository, ReturnStock, type LockedOrder } from '../orders/index.js';
-import { Database, type Queryable, type Statement } from '../postgres/index.js';
+import { Database, rollbackToSavepoint, savepoint, type Queryable } from '../postgres/index.js';
 import { AuditLog, ReloadSale, systemActor, type Take } from '../sales/index.js';
 import { PaymentRepository, type Payment, type RefundReason } from './payment.repository.js';
-
-const savepoint: Statement = { name: 'savepoint-retake', text: 'SAVEPOINT retake' };
-const rollback: Statement = { name: 'rollback-retake', text: 'ROLLBACK TO SAVEPOINT retake' };
 
 /**
  * What becomes of a payment: it confirms its order, or it is owed back. Either is written once, in the transaction that
@@ -110,7 +107,7 @@ export class TakePayment {
       await this.note(tx, payment, 'order.paid-late');
       return 'confirmed';
     }
-    await tx.rows(rollback);
+    await tx.rows(rollbackToSavepoint);
     if (refused === null && !isLast) return 'again';
     return this.refund(tx, payment, taken);
   }

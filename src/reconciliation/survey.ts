@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { StockStore, type Inspection } from '../inventory/index.js';
+import { askOfSales, StockStore, type Inspection } from '../inventory/index.js';
 import { Database, type Statement } from '../postgres/index.js';
 
 const ledgers: Statement = {
@@ -9,9 +9,6 @@ const ledgers: Statement = {
       json_object_agg(t.id, t.capacity - t.taken) AS "left"
     FROM sales s JOIN ticket_types t ON t.sale_id = s.id GROUP BY s.id`,
 };
-
-/** How many sales are asked for at once, so that Redis always has room for others in between. */
-const chunkSize = 100;
 
 interface Ledger {
   readonly id: string;
@@ -39,11 +36,7 @@ export class Survey {
 
   async take(): Promise<Surveyed[]> {
     const sales = await this.database.rows<Ledger>(ledgers);
-    const surveyed: Surveyed[] = [];
-    for (let i = 0; i < sales.length; i += chunkSize) {
-      surveyed.push(...(await Promise.all(sales.slice(i, i + chunkSize).map((sale) => this.survey(sale)))));
-    }
-    return surveyed;
+    return askOfSales(sales, (sale) => this.survey(sale));
   }
 
   private async survey(sale: Ledger): Promise<Surveyed> {

@@ -61,12 +61,12 @@ export class SaleSnapshots {
   /** A sale that buyers may see. @throws DomainError `not_found` (also for a draft), `unavailable` */
   async get(id: string): Promise<Sale> {
     if (!isId(id)) throw notFound('sale');
-    const copy = this.copies.get(id);
-    const ageMs = copy === undefined ? Infinity : performance.now() - copy.atMs;
-    if (copy !== undefined && ageMs < ttlMs) return visible(copy.sale);
+    const fresh = this.fresh(id);
+    if (fresh !== undefined) return fresh;
     if (this.misses.has(id)) throw notFound('sale');
+    const copy = this.copies.get(id);
     const loaded = this.load(id);
-    if (copy === undefined || ageMs > ttlMs + maxStaleMs) return visible(await loaded);
+    if (copy === undefined || performance.now() - copy.atMs > ttlMs + maxStaleMs) return visible(await loaded);
     loaded.catch(() => undefined); // the next who asks tries again
     return visible(copy.sale);
   }

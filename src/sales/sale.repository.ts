@@ -61,6 +61,11 @@ const findOver: Statement = {
   text: `SELECT id FROM sales WHERE status IN ('open', 'paused') AND closes_at <= $1 ORDER BY closes_at`,
 };
 
+const publicIds: Statement = {
+  name: 'public-sale-ids',
+  text: `SELECT id FROM sales WHERE status <> 'draft' ORDER BY id`,
+};
+
 const heldTickets: Statement = {
   name: 'held-tickets',
   text: `
@@ -126,6 +131,11 @@ export class SaleRepository {
       }),
     );
     return rows.map(toSale);
+  }
+
+  /** Sales that buyers may see, and that may have orders. */
+  async publicIds(): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(publicIds)).map(({ id }) => id);
   }
 
   /** Sales that are still open or paused though their time was over at that moment. */

@@ -64,10 +64,8 @@ export interface Fault {
 }
 
 /** Keys of BullMQ, by the names of its version 6. */
-const queueKeys = ['orders', 'reconciliation'].flatMap((queue) =>
-  ['wait', 'active', 'delayed', 'marker', 'stalled', 'meta', 'repeat', 'events', 'id'].map(
-    (key) => `{sluice}:${queue}:${key}`,
-  ),
+const queueKeys = ['wait', 'active', 'delayed', 'marker', 'stalled', 'meta', 'events', 'id'].map(
+  (key) => `{sluice}:orders:${key}`,
 );
 
 const firstAtMs = 2000;
