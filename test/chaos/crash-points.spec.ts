@@ -17,6 +17,11 @@ import { writingScenarios } from './writing-scenarios.js';
 const scenarios = { ...orderScenarios, ...writingScenarios, ...saleScenarios, ...paymentScenarios };
 /** More reconciliations than any crash needs; the last must find nothing to do. */
 const maxReconciliations = 8;
+/**
+ * To die before a command leaves what dying after the one before it leaves, unless both were sent at once: by default each
+ * such state is visited once; `CRASH_POINTS=all` visits both sides of every command.
+ */
+const bothSides = process.env.CRASH_POINTS === 'all';
 
 let stage: Stage;
 /** lives on; it has not heard of a scene's sale before the other process is dead, so that it is as good as a new one */
@@ -47,6 +52,7 @@ describe('when the process dies at any of its commands, then what follows makes 
       let points = 0;
       for (const when of ['before', 'after'] as const) {
         for (let nth = 1, reached = true; reached; nth++) {
+          if (when === 'before' && nth > 1 && !bothSides) break;
           const visit = await visitPoint(scenario, { nth, when });
           reached = visit.reached;
           if (reached) points += 1;
