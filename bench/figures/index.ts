@@ -1,3 +1,4 @@
+import { abuse } from './abuse.js';
 import { accept } from './accept.js';
 import { drain } from './drain.js';
 import { endToEnd } from './end-to-end.js';
@@ -5,6 +6,7 @@ import { fanout } from './fanout.js';
 import type { Figure } from './figure.js';
 import { heap } from './heap.js';
 import { latency } from './latency.js';
+import { limits } from './limits.js';
 import { memory } from './memory.js';
 import { overload } from './overload.js';
 import { processes } from './processes.js';
@@ -17,10 +19,12 @@ export const figures: readonly Figure[] = [
   strategies,
   accept,
   overload,
+  limits,
   processes,
   latency,
   reject,
   fanout,
+  abuse,
   drain,
   endToEnd,
   memory,

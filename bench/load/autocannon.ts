@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import autocannon, { type Request } from 'autocannon';
+import { addressOf } from './address.js';
 import type { ClosedLoop, LoadResult } from './closed-loop.js';
 
 /** What requests.lua is for wrk, where there is no wrk; a process of its own. Its argument is the file of a `ClosedLoop`. */
 const load = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as ClosedLoop;
-const { url, method, path, tokens, keys, body, paths, connections, seconds } = load;
+const { url, method, path, tokens, keys, body, paths, addresses = false, connections, seconds } = load;
 const allTokens = lines(tokens);
 const allPaths = paths === undefined ? [path] : lines(paths);
 let sent = 0;
@@ -31,6 +32,7 @@ function nextRequest(request: Request): Request {
     headers: {
       authorization: `Bearer ${allTokens[i % allTokens.length] ?? ''}`,
       ...(keys === '' ? {} : { 'idempotency-key': `${keys}${i}` }),
+      ...(addresses ? { 'x-forwarded-for': addressOf(i) } : {}),
       ...(body === '' ? {} : { 'content-type': 'application/json' }),
     },
     ...(body === '' ? {} : { body }),

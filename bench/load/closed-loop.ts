@@ -16,6 +16,8 @@ export interface ClosedLoop {
   readonly body: string;
   /** file of paths, one a line, that take the place of `path`; each request takes the next */
   readonly paths?: string;
+  /** each request says that it comes from an address of its own, as a proxy does */
+  readonly addresses?: boolean;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -53,9 +55,9 @@ export async function runClosedLoop(load: ClosedLoop, where: Where): Promise<Loa
 }
 
 function runWrk(load: ClosedLoop, where: Where): Promise<ToolRun> {
-  const { url, method, path, tokens, keys, body, paths = '', connections, seconds } = load;
+  const { url, method, path, tokens, keys, body, paths = '', addresses = false, connections, seconds } = load;
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, `${url}${path}`];
-  return runTool('wrk', [...args, '--', method, tokens, keys, body, paths], where);
+  return runTool('wrk', [...args, '--', method, tokens, keys, body, paths, addresses ? 'addresses' : ''], where);
 }
 
 async function runAutocannon(load: ClosedLoop, where: Where): Promise<ToolRun> {

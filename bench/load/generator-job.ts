@@ -7,6 +7,8 @@ export interface GeneratorJob {
   readonly tokens: string;
   /** begins every idempotency key; '': none is sent */
   readonly keys: string;
+  /** each request says that it comes from an address of its own, as a proxy does */
+  readonly addresses?: boolean;
   readonly connections: number;
   readonly pace: Pace;
   /** ms that one bucket of the timeline spans */

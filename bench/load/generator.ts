@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { addressOf } from './address.js';
 import { Connection } from './connection.js';
 import type { GeneratorJob } from './generator-job.js';
 import { closedLoop, constantRate } from './pacing.js';
@@ -7,7 +8,7 @@ import { Tally } from './tally.js';
 /** The load generator's process: does the job in the file that its argument names, and prints a line of JSON. */
 const job = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as GeneratorJob;
 
-function requestsOf({ url, path, body, tokens, keys }: GeneratorJob): () => string {
+function requestsOf({ url, path, body, tokens, keys, addresses = false }: GeneratorJob): () => string {
   const all = readFileSync(tokens, 'utf8').split('\n');
   const head =
     `POST ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n` +
@@ -16,7 +17,8 @@ function requestsOf({ url, path, body, tokens, keys }: GeneratorJob): () => stri
   return () => {
     const i = sent++;
     const key = keys === '' ? '' : `\r\nIdempotency-Key: ${keys}${i}`;
-    return `${head}${all[i % all.length] ?? ''}${key}\r\n\r\n${body}`;
+    const address = addresses ? `\r\nX-Forwarded-For: ${addressOf(i)}` : '';
+    return `${head}${all[i % all.length] ?? ''}${key}${address}\r\n\r\n${body}`;
   };
 }
 

@@ -1,7 +1,8 @@
 --[[ The requests of wrk, each with another buyer's token and, where there is a prefix, another idempotency key.
-  Arguments: method, file of tokens (one a line), prefix of the idempotency keys or '', body or '', file of paths or ''
+  Arguments: method, file of tokens (one a line), prefix of the idempotency keys or '', body or '', file of paths or '',
+  'addresses' to let each request come from an address of its own (10.0.0.0/8, in X-Forwarded-For) or ''
   Prints one line of JSON. One thread only: the numbers are counted in it. ]]
-local method, headers, ending, prefix, paths, tokens
+local method, headers, ending, prefix, paths, tokens, addresses
 local sent = 0
 
 local function lines(name)
@@ -16,6 +17,7 @@ function init(args)
   tokens = lines(args[2])
   prefix = args[3] or ''
   if args[5] and args[5] ~= '' then paths = lines(args[5]) end
+  addresses = args[6] == 'addresses'
   headers = ' HTTP/1.1\r\nHost: ' .. wrk.host .. '\r\n'
   if body ~= '' then headers = headers .. 'Content-Type: application/json\r\nContent-Length: ' .. #body .. '\r\n' end
   ending = '\r\n\r\n' .. body
@@ -27,6 +29,7 @@ function request()
   local path = paths and paths[i % #paths + 1] or wrk.path
   local key = ''
   if prefix ~= '' then key = '\r\nIdempotency-Key: ' .. prefix .. i end
+  if addresses then key = key .. string.format('\r\nX-Forwarded-For: 10.%d.%d.%d', math.floor(i / 65536) % 256, math.floor(i / 256) % 256, i % 256) end
   return method .. ' ' .. path .. headers .. 'Authorization: Bearer ' .. tokens[i % #tokens + 1] .. key .. ending
 end
 

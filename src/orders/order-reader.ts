@@ -12,6 +12,9 @@ import { SharedReads } from './shared-reads.js';
 /** Less than a mark lives; and what is erased from an order is told no longer. */
 const copyTtlMs = 10_000;
 const maxCopies = 5000;
+/** An id that neither server has: so long it is not asked for again. Nobody knows an order's id before it exists. */
+const missTtlMs = 5000;
+const maxMisses = 50_000;
 
 interface Copy {
   readonly order: Order;
@@ -25,6 +28,7 @@ export class OrderReader implements BeforeApplicationShutdown {
   private stopping = false;
   /** orders as Postgres has them; a copy is told only after a look at its mark */
   private readonly copies = new LRUCache<string, Copy>({ max: maxCopies, ttl: copyTtlMs });
+  private readonly misses = new LRUCache<string, true>({ max: maxMisses, ttl: missTtlMs });
   private readonly reads = new SharedReads<Order>();
 
   constructor(
@@ -38,6 +42,7 @@ export class OrderReader implements BeforeApplicationShutdown {
   ) {
     const forget = (): void => {
       this.copies.clear();
+      this.misses.clear();
     };
     // a sale that was reloaded may have lost its marks
     feed.on(saleChannel, forget);
@@ -50,21 +55,26 @@ export class OrderReader implements BeforeApplicationShutdown {
    */
   async find(saleId: string, orderId: string): Promise<Order> {
     if (!isId(saleId) || !isId(orderId)) throw notFound('order');
-    return this.reads.get(`${saleId} ${orderId}`, () => this.read(saleId, orderId));
+    const key = `${saleId} ${orderId}`;
+    if (this.misses.has(key)) throw notFound('order');
+    return this.reads.get(key, () => this.read(saleId, orderId, key));
   }
 
-  private async read(saleId: string, orderId: string): Promise<Order> {
+  private async read(saleId: string, orderId: string, key: string): Promise<Order> {
     // In this order: an order leaves the outbox only after Postgres has it. Both of these go in one pipeline.
     const [{ entry, trusted }, mark] = await Promise.all([
       this.stock.peek(saleId, orderId),
       this.marks.read(saleId, orderId),
     ]);
     if (entry !== null && trusted) return queuedOrder(saleId, entry);
-    const key = `${saleId} ${orderId}`;
     const copy = this.copies.get(key);
     if (copy !== undefined && trusted && isCurrent(copy, mark)) return copy.order;
     const order = await this.orders.find(saleId, orderId);
-    if (order === null) throw trusted ? notFound('order') : await this.notYetKnown(saleId);
+    if (order === null) {
+      if (!trusted) throw await this.notYetKnown(saleId);
+      this.misses.set(key, true);
+      throw notFound('order');
+    }
     // Settled before it is told: Redis may come back to trust with the order still in its outbox.
     if (entry !== null) await this.stock.settle(saleId, [order]);
     else if (trusted && !mark.changing) this.copies.set(key, { order, version: mark.version });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { v7 as newId } from 'uuid';
 import { buyer } from '../support/api-client.js';
 import { expectStatus, openSale, purchase, times, writtenOrder } from '../support/given.js';
 import { startSystem, type System } from '../support/system.js';
@@ -150,4 +151,16 @@ test('when a written order is polled again and again, then Postgres is asked onc
   await poll('confirmed');
   await pause(1500);
   expect((await orderReads()) - after).toBeLessThanOrEqual(1);
+});
+
+test('when an order that does not exist is asked for again and again, then the servers are asked once', async () => {
+  const sale = await openSale(system.api);
+  const path = `${sale.orders}/${newId()}`;
+  await pause(1500);
+  const before = { redis: await redisCommands(), postgres: await transactions() };
+  for (let i = 0; i < 50; i++) expect((await system.api.get(path, buyer('eve'))).status).toBe(404);
+  await pause(1500);
+  expect((await redisCommands()) - before.redis).toBeLessThan(20); // those of one look
+  // that look, and the test's own questions
+  expect((await transactions()) - before.postgres).toBeLessThan(20);
 });
