@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import { AdmissionApiModule } from './admission/index.js';
 import { Config } from './config/index.js';
 import { HealthChecks, ObservabilityModule, type Logger, type Metrics } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
@@ -102,6 +103,7 @@ class ApiRole implements OnApplicationBootstrap, OnApplicationShutdown {
     OrdersApiModule,
     PaymentsApiModule,
     SessionsApiModule,
+    AdmissionApiModule,
     ReconciliationApiModule,
     ConnectionsModule,
   ],

@@ -1,15 +1,18 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { LimitRequests } from './admission/index.js';
+import { AdminSessionStore, LimitRequests } from './admission/index.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
-import { createHttpApp } from './http/index.js';
+import { type Admission, createHttpApp } from './http/index.js';
 import type { Logger, Metrics } from './observability/index.js';
 
 /** The application of one process, with the roles that the configuration gives it; not listening yet. */
 export function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
   metrics.measureProcess();
-  const limitsOf = config.roles.has('api')
-    ? (app: NestFastifyApplication): LimitRequests => app.get(LimitRequests, { strict: false })
+  const admissionOf = config.roles.has('api')
+    ? (app: NestFastifyApplication): Admission => ({
+        limits: app.get(LimitRequests, { strict: false }),
+        sessions: app.get(AdminSessionStore, { strict: false }),
+      })
     : undefined;
-  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics, limitsOf });
+  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics, admissionOf });
 }

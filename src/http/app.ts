@@ -3,13 +3,20 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { NestLogger } from '../observability/index.js';
+import type { AdminSessions } from './admin-cookie.js';
 import { serveDocs } from './openapi.js';
 import type { RequestLimits } from './request-limits.js';
 import { HttpAdapter, type HttpOptions } from './server.js';
 
+/** Who is let in, and how often. */
+export interface Admission {
+  readonly limits: RequestLimits;
+  readonly sessions: AdminSessions;
+}
+
 export interface HttpAppOptions extends HttpOptions {
-  /** what limits requests under /v1, once the modules have been made; without: nothing does */
-  readonly limitsOf?: ((app: NestFastifyApplication) => RequestLimits) | undefined;
+  /** what limits requests under /v1 and knows administrators' sessions, once the modules have been made; without: nothing does */
+  readonly admissionOf?: ((app: NestFastifyApplication) => Admission) | undefined;
 }
 
 /**
@@ -27,7 +34,9 @@ export async function createHttpApp(
     abortOnError: false,
   });
   adapter.controllerOf = (controller) => app.get<object>(controller, { strict: false });
-  adapter.limits = options.limitsOf?.(app);
+  const admission = options.admissionOf?.(app);
+  adapter.limits = admission?.limits;
+  adapter.sessions = admission?.sessions;
   app.useGlobalFilters(adapter.problems);
   const { corsOrigins } = options.config;
   if (corsOrigins.length > 0) app.enableCors(corsFor(corsOrigins));

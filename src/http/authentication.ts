@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify';
 
 import type { AdminKey, AdminRole, Config } from '../config/index.js';
 import { DomainError } from '../domain/index.js';
-import { type Admin, findAdmin, mayActAs } from './admin-keys.js';
+import { type AdminSessions, isFromElsewhere, sessionTokenOf } from './admin-cookie.js';
+import { type Admin, digestOf, findAdmin, mayActAs } from './admin-keys.js';
 import { createTokenVerifier, type TokenBuyer, type TokenVerifier } from './buyer-tokens.js';
 import { countOf } from './raw-headers.js';
 import { refuse } from './refusal.js';
@@ -24,6 +25,9 @@ declare module 'fastify' {
 /** Who may call a route: anyone, a buyer, who signs its body, or an administrator with at least this role. */
 export type Access = 'public' | 'buyer' | 'signature' | AdminRole;
 
+/** undefined: no administrator's browser has a session. */
+export type SessionsOf = () => AdminSessions | undefined;
+
 /** What of the configuration says who is who. */
 export type Identities = Pick<
   Config,
@@ -36,14 +40,17 @@ export class Authentication {
   private readonly tokens: TokenVerifier;
   private readonly webhookSecret: string | undefined;
 
-  constructor(config: Identities) {
+  constructor(
+    config: Identities,
+    private readonly sessionsOf: SessionsOf,
+  ) {
     this.adminKeys = config.adminKeys;
     this.webhookSecret = config.paymentWebhookSecret;
     this.tokens = createTokenVerifier(config);
   }
 
   /**
-   * Lets the request in and notes whose it is, at once or, where a token's keys must be fetched, later.
+   * Lets the request in and notes whose it is, at once or, where a token's keys or a session must be fetched, later.
    * @throws DomainError unauthenticated, forbidden, not_found, unavailable (or the promise rejects with it)
    */
   admit(access: Access, request: FastifyRequest): Promise<void> | undefined {
@@ -53,16 +60,28 @@ export class Authentication {
       request.bodyCheck = bodyCheck(request.raw.headers['sluice-signature'], this.webhookSecret);
       return undefined;
     }
-    const credentials = bearerOf(request);
-    if (access === 'buyer') return this.admitBuyer(credentials, request);
+    if (access === 'buyer') return this.admitBuyer(bearerOf(request), request);
+    const session = request.raw.headers.authorization === undefined ? sessionTokenOf(request) : undefined;
+    if (session !== undefined) return this.admitSession(session, access, request);
+    this.admitAdmin(digestOf(bearerOf(request)), access, request);
+    return undefined;
+  }
 
-    const admin = findAdmin(this.adminKeys, credentials);
+  private async admitSession(token: string, access: AdminRole, request: FastifyRequest): Promise<void> {
+    if (isFromElsewhere(request))
+      throw new DomainError('forbidden', 'A session changes things from its own pages only.');
+    const digest = await this.sessionsOf()?.find(token);
+    if (digest === undefined) throw refuse('unauthenticated');
+    this.admitAdmin(digest, access, request);
+  }
+
+  private admitAdmin(keyDigest: Buffer, access: AdminRole, request: FastifyRequest): void {
+    const admin = findAdmin(this.adminKeys, keyDigest);
     if (admin === undefined) throw refuse('unauthenticated');
     if (!mayActAs(admin.role, access)) {
       throw new DomainError('forbidden', `This needs the role ${access}; this key has the role ${admin.role}.`);
     }
     request.admin = admin;
-    return undefined;
   }
 
   private admitBuyer(token: string, request: FastifyRequest): Promise<void> | undefined {

@@ -1,6 +1,7 @@
 export { Access } from './access.js';
+export { type AdminSessions, keepSessionToken, sessionTokenOf } from './admin-cookie.js';
 export type { Admin } from './admin-keys.js';
-export { createHttpApp } from './app.js';
+export { type Admission, createHttpApp } from './app.js';
 export {
   Choice,
   Currency,

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Config } from '../config/index.js';
 import { type Logger, type Metrics, requestIdFrom } from '../observability/index.js';
+import type { AdminSessions } from './admin-cookie.js';
 import { Authentication, type Identities } from './authentication.js';
 import { acceptJsonOnly } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -46,6 +47,8 @@ export class HttpAdapter extends FastifyAdapter {
   };
   /** set once Nest has made it, where there is one */
   limits: RequestLimits | undefined;
+  /** set once Nest has made them, where there are some */
+  sessions: AdminSessions | undefined;
   private closing = false;
 
   constructor({ config, logger, metrics }: HttpOptions) {
@@ -75,7 +78,7 @@ export class HttpAdapter extends FastifyAdapter {
     acceptJsonOnly(instance);
     guardRoutes(
       instance,
-      new Authentication(config),
+      new Authentication(config, () => this.sessions),
       () => this.limits,
       (controller) => this.controllerOf(controller),
     );

@@ -52,5 +52,10 @@ export function limitKey(limit: 'ip' | 'buyer' | 'global', subject = ''): string
   return subject === '' ? `sluice:{limits}:${limit}` : `sluice:{limits}:${limit}:${subject}`;
 }
 
+/** An administrator's session, by the SHA-256 of its token in hex: the digest of his key. */
+export function adminSessionKey(tokenDigest: string): string {
+  return `sluice:admin-session:${tokenDigest}`;
+}
+
 /** Prefix of BullMQ's keys: a hash tag, so that one queue is one Cluster slot. */
 export const queuePrefix = '{sluice}';

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { admin, buyer, type Answer, type Headers } from '../support/api-client.js';
-import { expectStatus, openSale, purchase, times, writtenOrder, type GivenSale } from '../support/given.js';
+import {
+  expectRefusal,
+  expectStatus,
+  openSale,
+  purchase,
+  times,
+  writtenOrder,
+  type GivenSale,
+} from '../support/given.js';
 import { assertInvariants } from '../support/invariants.js';
 import { startSystem, type System } from '../support/system.js';
 import { bearer, hmacToken, inSeconds } from '../support/tokens.js';
@@ -27,11 +35,6 @@ afterAll(async () => {
   await system.stop();
   expect(system.log.filter((line) => /"level":"(error|fatal)"/.test(line))).toEqual([]);
 });
-
-function expectRefusal({ status, body, headers }: Answer, expected: number, code: string): void {
-  expect([status, body.code]).toEqual([expected, code]);
-  expect(headers['content-type']).toBe('application/problem+json');
-}
 
 describe('tokens', () => {
   const claims = { sub: 'ann', aud: 'tickets', iss: 'id.example', exp: inSeconds(600) };

@@ -47,6 +47,9 @@ const routes: readonly (readonly [string, Role])[] = [
   ['GET /v1/admin/refunds', 'viewer'],
   ['DELETE /v1/admin/buyers/{buyerId}/answers', 'admin'],
   ['GET /v1/admin/audit', 'viewer'],
+  ['POST /v1/admin/session', 'viewer'],
+  ['GET /v1/admin/session', 'viewer'],
+  ['DELETE /v1/admin/session', 'viewer'],
 ];
 
 /** Asks for a route, with ids of nothing and no body. */
@@ -72,7 +75,7 @@ describe('roles', () => {
     for (const role of ranks) {
       const status = await ask(route, keys[role]);
       if (ranks.indexOf(role) < ranks.indexOf(least)) expect([role, status]).toEqual([role, 403]);
-      else expect([200, 204, 400, 404]).toContain(status);
+      else expect([200, 201, 204, 400, 404]).toContain(status);
     }
   });
 });
@@ -140,6 +143,8 @@ describe('the audit log', () => {
       action: 'reconciliation.requested',
       given: async () => ['POST', '/v1/admin/reconciliations'],
     },
+    { name: 'signs in', action: 'session.begun', given: async () => ['POST', '/v1/admin/session'] },
+    { name: 'signs out', action: 'session.ended', given: async () => ['DELETE', '/v1/admin/session'] },
     {
       name: 'retries a dead letter',
       action: 'dead-letter.retried',

@@ -142,3 +142,10 @@ export async function everyPage(
 export function times<T>(n: number, make: (i: number) => T): T[] {
   return Array.from({ length: n }, (_, i) => make(i));
 }
+
+/** @throws Error unless it is refused so, in a problem document */
+export function expectRefusal({ status, body, headers }: Answer, expected: number, code: string): void {
+  const told = `${status} ${body.code} ${String(headers['content-type'])}`;
+  const wanted = `${expected} ${code} application/problem+json`;
+  if (told !== wanted) throw new Error(`expected ${wanted}, got ${told}: ${JSON.stringify(body)}`);
+}
