@@ -8,8 +8,9 @@ import type { Logger, Metrics } from './observability/index.js';
 /** The application of one process, with the roles that the configuration gives it; not listening yet. */
 export function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
   metrics.measureProcess();
-  const limitsOf = config.roles.has('api')
+  const isApi = config.roles.has('api');
+  const limitsOf = isApi
     ? (app: NestFastifyApplication): LimitRequests => app.get(LimitRequests, { strict: false })
     : undefined;
-  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics, limitsOf });
+  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics, limitsOf, pages: isApi });
 }

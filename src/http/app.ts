@@ -4,12 +4,15 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { NestLogger } from '../observability/index.js';
 import { serveDocs } from './openapi.js';
+import { servePages } from './pages.js';
 import type { RequestLimits } from './request-limits.js';
 import { HttpAdapter, type HttpOptions } from './server.js';
 
 export interface HttpAppOptions extends HttpOptions {
   /** what limits requests under /v1, once the modules have been made; without: nothing does */
   readonly limitsOf?: ((app: NestFastifyApplication) => RequestLimits) | undefined;
+  /** are the built pages served */
+  readonly pages?: boolean;
 }
 
 /**
@@ -32,6 +35,7 @@ export async function createHttpApp(
   const { corsOrigins } = options.config;
   if (corsOrigins.length > 0) app.enableCors(corsFor(corsOrigins));
   serveDocs(app);
+  if (options.pages === true) servePages(app.getHttpAdapter().getInstance());
   return app;
 }
 
