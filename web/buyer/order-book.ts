@@ -1,4 +1,5 @@
 import { computed, signal } from '@preact/signals';
+import { serverNow } from '../shared/clock.js';
 import { Refusal } from '../shared/http.js';
 import { patiently, pause, type Waiting } from '../shared/patience.js';
 import { requestAsBuyer } from './identity.js';
@@ -16,6 +17,8 @@ export interface Stepping {
 
 const longPollSeconds = 30;
 const pollMs = 4000;
+/** The reconciler ends a hold within a second of its time. */
+const endedMs = 1200;
 
 /** The buyer's own orders in a sale, each followed until it changes no more. */
 export class OrderBook {
@@ -112,8 +115,15 @@ export class OrderBook {
       });
       const now = this.byId.value.get(orderId);
       if (now !== undefined && isFinal(now)) return;
-      await pause(pollMs * (0.75 + Math.random() * 0.5), stop, 'online');
+      await pause(nextLookMs(now ?? order), stop, 'online');
       this.keep(await patiently(() => this.read(orderId), { signal: stop }));
     }
   }
+}
+
+/** Not all at the same moment, and soon when the hold is over. */
+function nextLookMs({ holdExpiresAt }: Order): number {
+  const leftMs = holdExpiresAt === undefined ? Infinity : Date.parse(holdExpiresAt) - serverNow();
+  const ms = leftMs > -endedMs ? Math.min(pollMs, leftMs + endedMs) : pollMs;
+  return ms * (0.75 + Math.random() * 0.5);
 }
