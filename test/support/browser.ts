@@ -6,7 +6,7 @@ const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 /** One for a whole file; each test has a context of its own. */
 export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 });
+  return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0, args: ['--disable-gpu'] });
 }
 
 /** A visitor of the pages at `baseURL`, with nothing kept from before; whatever a page logs as an error ends up in `errors`. */

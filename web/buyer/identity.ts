@@ -38,18 +38,26 @@ export function startAgain(): void {
 }
 
 async function guest(): Promise<Identity> {
-  const known = deviceStorage.read(guestKey) as GuestSession | null;
-  if (known !== null && Date.parse(known.expiresAt) > Date.now()) return { kind: 'guest', token: known.token };
+  const known = knownGuest();
+  if (known !== null) return known;
   try {
     const { signal: forever } = new AbortController();
     const session = await patiently(() => request<GuestSession>('/v1/sessions', { method: 'POST' }), {
       signal: forever,
     });
+    const meanwhile = knownGuest(); // in another tab
+    if (meanwhile !== null) return meanwhile;
     deviceStorage.write(guestKey, session);
     return { kind: 'guest', token: session.token };
   } catch {
     return { kind: 'none' };
   }
+}
+
+function knownGuest(): Identity | null {
+  const known = deviceStorage.read(guestKey) as GuestSession | null;
+  if (known === null || Date.parse(known.expiresAt) <= Date.now()) return null;
+  return { kind: 'guest', token: known.token };
 }
 
 /** The body of an answer to this buyer. @throws Refusal */

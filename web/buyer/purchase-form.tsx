@@ -88,6 +88,7 @@ export function PurchaseForm({ sale, purchase, leftToBuyer }: PurchaseFormProps)
         </fieldset>
       )}
       {refusal !== null && <RefusalNotice refusal={refusal} />}
+      {purchase.isGivenUp.value && <p class="notice">{stopped}</p>}
       {purchase.waiting.value !== null && (
         <WaitingNotice waiting={purchase.waiting.value}>
           <button

@@ -4,6 +4,7 @@ import { patiently, type Waiting } from '../shared/patience.js';
 import { tabStorage } from '../shared/storage.js';
 import { requestAsBuyer } from './identity.js';
 import type { Order, PurchaseBody } from './model.js';
+import type { OrderBook } from './order-book.js';
 
 /** One purchase: what it asks for, under the key that makes every repeat the same order. */
 interface Attempt {
@@ -20,9 +21,12 @@ export class Purchase {
   readonly waiting = signal<Waiting | null>(null);
   readonly refusal = signal<Refusal | null>(null);
 
+  /** given up; whether it came through shows in the book */
+  readonly isGivenUp = signal(false);
+
   constructor(
     private readonly saleId: string,
-    private readonly onOrder: (order: Order) => void,
+    private readonly book: OrderBook,
   ) {
     this.storageKey = `sluice.attempt.${saleId}`;
   }
@@ -44,6 +48,8 @@ export class Purchase {
   giveUp(): void {
     this.close();
     tabStorage.write(this.storageKey, null);
+    this.isGivenUp.value = true;
+    void this.book.load();
   }
 
   /** The page goes away; the attempt stays for the next. */
@@ -65,10 +71,11 @@ export class Purchase {
       requestAsBuyer<Order>(path, { method: 'POST', headers, json: body, signal: stop });
     this.isUnderWay.value = true;
     this.refusal.value = null;
+    this.isGivenUp.value = false;
     patiently(attempt, { signal: stop, onWait }).then(
       (order) => {
         this.answered();
-        this.onOrder(order);
+        this.book.add(order);
       },
       (error: unknown) => {
         if (stop.aborted) return;

@@ -53,9 +53,7 @@ export function SalePage({ saleId }: { saleId: string }): JSX.Element {
 function useVisit(saleId: string) {
   const visit = useMemo(() => {
     const book = new OrderBook(saleId);
-    const purchase = new Purchase(saleId, (order) => {
-      book.add(order);
-    });
+    const purchase = new Purchase(saleId, book);
     return { watch: watchSale(saleId), book, purchase };
   }, [saleId]);
   useEffect(
@@ -129,7 +127,7 @@ function Buying({ sale, book, purchase }: { sale: Sale; book: OrderBook; purchas
       ) : leftToBuyer <= 0 && !purchase.isUnderWay.value ? (
         <p class="muted">{limitReached}</p>
       ) : live.length > 0 ? (
-        <details class="more" open={purchase.isUnderWay.value}>
+        <details class="more" open={purchase.isUnderWay.value || purchase.refusal.value !== null}>
           <summary>{moreTickets}</summary>
           {form}
         </details>

@@ -60,7 +60,7 @@ function watch<T>(path: string, read: (answer: unknown) => T, every: (value: T) 
       over.signal.throwIfAborted();
       if (!(error instanceof Refusal)) throw error;
       state.value = { value: state.value.value, refusal: error };
-      return error.retryAfterMs ?? sellingMs;
+      return error.retryAfterMs ?? (error.isTemporary ? sellingMs : idleMs);
     }
   }
 
