@@ -41,7 +41,10 @@ export function OrderCard({ order, sale, book }: { order: Order; sale: Sale; boo
       )}
       {status === 'reserved' && <Steps order={order} book={book} toPay={toPay} />}
       <p class="fine">
-        {orderedAt(dateTime(order.createdAt))} · {orderNumber} <code>{order.id}</code>
+        <span>{orderedAt(dateTime(order.createdAt))}</span>
+        <span>
+          {orderNumber} <code>{order.id}</code>
+        </span>
       </p>
       {status === 'queued' && <div class="working" aria-hidden="true" />}
     </article>

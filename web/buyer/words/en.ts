@@ -37,7 +37,7 @@ export const en = {
   left: (n: string) => `${n} left`,
   none: 'None left',
   heldByOthers: (n: string) => `${n} on hold by others`,
-  fewer: (type: string) => `One less: ${type}`,
+  fewer: (type: string) => `One fewer: ${type}`,
   more: (type: string) => `One more: ${type}`,
   chosen: (type: string) => `Number of tickets: ${type}`,
   limit: (n: number) => (n === 1 ? 'One ticket for each buyer' : `Up to ${n} tickets for each buyer`),
