@@ -77,14 +77,17 @@ describe('a purchase', () => {
     await heading(phone, 'The tickets are yours').waitFor();
   });
 
-  test('when a buyer clicks twice, then there is one order; when they cancel it, then the page says so', async () => {
+  test('when a buyer clicks twice, then there is one order; when they cancel it, then each of their devices says so', async () => {
     const sale = await openSale(system.api);
     const page = await visit(addressFor(sale, 'ben'));
     await bigButton(page).dblclick();
     await heading(page, 'Held for you').waitFor();
     expect(await ordersOf(sale, 'ben')).toHaveLength(1);
+    const phone = await visit(addressFor(sale, 'ben'));
+    await heading(phone, 'Held for you').waitFor();
     await page.getByRole('button', { name: 'Cancel order' }).click();
     await heading(page, 'Cancelled').waitFor();
+    await heading(phone, 'Cancelled').waitFor();
     expect(await ordersOf(sale, 'ben')).toMatchObject([{ status: 'cancelled' }]);
   });
 

@@ -1,12 +1,10 @@
 /** All that the buyer's page says. Every language has the same words: the compiler sees to it. */
 export const en = {
-  language: 'Language',
   skip: 'Skip to the content',
   sales: 'Sales',
   noSales: 'There is nothing on sale at the moment.',
   loading: 'One moment …',
   back: 'All sales',
-  pageUnknown: 'There is no such page.',
   saleUnknown: 'There is no such sale. It may have been taken down, or the address is not complete.',
   stale: 'The figures may be old: no connection to the server. Trying again by itself.',
   nobody: 'To buy tickets you need a personal link.',

@@ -1,13 +1,11 @@
 import type { en } from './en.js';
 
 export const zhHant: typeof en = {
-  language: '語言',
   skip: '跳到主要內容',
   sales: '售票',
   noSales: '目前沒有售票活動。',
   loading: '請稍候……',
   back: '所有售票',
-  pageUnknown: '找不到這個頁面。',
   saleUnknown: '找不到這場售票。它可能已下架，或網址不完整。',
   stale: '無法連線到伺服器，數字可能不是最新的；系統會自動重試。',
   nobody: '購票需要您的專屬連結。',
