@@ -313,7 +313,7 @@ describe('the weight', () => {
     if (process.env['WEIGHT'] !== undefined) console.log({ bytes, gzipped, requests: requests.length, workedMs });
     expect(gzipped).toBeLessThan(24 * 1024);
     expect(bytes).toBeLessThan(gzipped); // brotli
-    expect(requests.length).toBeLessThanOrEqual(6); // page, icon, style, script, sale, own orders
+    expect(requests.length).toBeLessThanOrEqual(7); // page, icon, style, scripts, sale, own orders
     expect(workedMs).toBeLessThan(5_000);
   });
 
