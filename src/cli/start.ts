@@ -38,6 +38,7 @@ async function run(): Promise<void> {
   const limits = given.RATE_LIMIT_IP ?? given.RATE_LIMITS_FILE;
   const env = {
     ...(limits === undefined ? { RATE_LIMIT_IP: 'off' } : {}),
+    GUEST_SESSIONS: 'on', // the page then sells to whoever looks at it
     ...given,
     PORT: given.PORT ?? '3000',
     ROLES: 'api,worker,reconciler',

@@ -24,6 +24,8 @@ export function welcome({ api, databaseUrl, redisUrl, logFile, adminKey, buyer, 
   return `
 Sluice is running. Ctrl-C stops it; its data stay in .data/
 
+  Page         ${api}/#token=${token}
+               (as buyer "${buyer}"; without the token: as a guest)
   API          ${api}
   API docs     ${api}/docs
   PostgreSQL   ${databaseUrl}

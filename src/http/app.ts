@@ -5,6 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { NestLogger } from '../observability/index.js';
 import type { AdminSessions } from './admin-cookie.js';
 import { serveDocs } from './openapi.js';
+import { servePages } from './pages.js';
 import type { RequestLimits } from './request-limits.js';
 import { HttpAdapter, type HttpOptions } from './server.js';
 
@@ -17,6 +18,8 @@ export interface Admission {
 export interface HttpAppOptions extends HttpOptions {
   /** what limits requests under /v1 and knows administrators' sessions, once the modules have been made; without: nothing does */
   readonly admissionOf?: ((app: NestFastifyApplication) => Admission) | undefined;
+  /** are the built pages served */
+  readonly pages?: boolean;
 }
 
 /**
@@ -41,6 +44,7 @@ export async function createHttpApp(
   const { corsOrigins } = options.config;
   if (corsOrigins.length > 0) app.enableCors(corsFor(corsOrigins));
   serveDocs(app);
+  if (options.pages === true) servePages(app.getHttpAdapter().getInstance());
   return app;
 }
 

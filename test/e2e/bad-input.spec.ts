@@ -453,7 +453,7 @@ describe('paths and methods', () => {
   });
 
   test.each([
-    '/',
+    '//',
     '/v1',
     '/v2/sales',
     '/v1/sale',
@@ -472,6 +472,11 @@ describe('paths and methods', () => {
     '/.env',
     '/docs/../package.json',
     '/docs/%2e%2e/%2e%2e/package.json',
+    '/assets/',
+    '/assets/../index.html',
+    '/assets/%2e%2e/index.html',
+    '/assets/..%2f..%2fmain.js',
+    '/sales',
     '/health',
     '/v1/sales;x=1',
     `/${'x'.repeat(8000)}`,
