@@ -8,6 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Config } from './config/index.js';
+import { LiveApiModule } from './live/index.js';
 import { HealthChecks, ObservabilityModule, type Logger, type Metrics } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
@@ -101,6 +102,7 @@ class ApiRole implements OnApplicationBootstrap, OnApplicationShutdown {
     SalesApiModule,
     OrdersApiModule,
     PaymentsApiModule,
+    LiveApiModule,
     SessionsApiModule,
     ReconciliationApiModule,
     ConnectionsModule,

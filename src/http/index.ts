@@ -21,3 +21,4 @@ export { openApiDocument, Problems } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';
 export type { RequestLimits } from './request-limits.js';
 export { BuyerId, CurrentAdmin, Id, IdempotencyKey } from './route-input.js';
+export { eventFrame, EventStream, lastEventId } from './event-stream.js';

@@ -71,6 +71,25 @@ export class OrderReader implements BeforeApplicationShutdown {
     return order;
   }
 
+  /**
+   * Many orders of a sale as they are now, by one look at each server. `lost`: neither server has them, nor will.
+   * What is in neither list cannot be told before the sale is well again. @throws DomainError `unavailable`
+   */
+  async findMany(saleId: string, orderIds: readonly string[]): Promise<{ found: Order[]; lost: string[] }> {
+    // In this order, as in `read`.
+    const { sound, entries } = await this.stock.inspect(saleId, [], orderIds);
+    const inOutbox = entries.filter((entry) => entry !== null);
+    const queued = sound ? inOutbox.map((entry) => queuedOrder(saleId, entry)) : [];
+    const others = new Set(orderIds);
+    for (const { id } of queued) others.delete(id);
+    const written = others.size === 0 ? [] : await this.orders.findMany(saleId, [...others]);
+    for (const { id } of written) others.delete(id);
+    const unsettled = sound ? [] : written.filter(({ id }) => inOutbox.some((entry) => entry.id === id));
+    if (unsettled.length > 0) await this.stock.settle(saleId, unsettled);
+    if (!sound && others.size > 0) this.mender.notice(saleId);
+    return { found: [...queued, ...written], lost: sound ? [...others] : [] };
+  }
+
   /** A buyer's own order. @throws DomainError as `find`; `not_found` also for somebody else's */
   async findOwn(saleId: string, orderId: string, buyerId: string): Promise<Order> {
     const order = await this.find(saleId, orderId);

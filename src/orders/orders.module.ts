@@ -65,6 +65,6 @@ export class OrdersModule {}
     ResolveDeadLetter,
     EraseAnswers,
   ],
-  exports: [OrderIntake, OrderReader, Overload],
+  exports: [OrderChanges, OrderIntake, OrderReader, Overload],
 })
 export class OrdersApiModule {}

@@ -1,0 +1,1 @@
+export { LiveApiModule } from './live.module.js';
