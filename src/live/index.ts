@@ -1,1 +1,2 @@
-export { LiveApiModule } from './live.module.js';
+export { LiveApiModule, LiveModule } from './live.module.js';
+export { PublishFigures } from './publish-figures.js';

@@ -11,3 +11,4 @@ export { Overload } from './overload.js';
 export { OrderView } from './order-view.js';
 export { PersistOrders } from './persist-orders.js';
 export { ReturnStock } from './return-stock.js';
+export { SaleTallies, type Tally } from './sale-tallies.js';

@@ -23,6 +23,7 @@ import { PurchaseOutcomes } from './purchase-outcomes.js';
 import { PurchaseTickets } from './purchase-tickets.js';
 import { ResolveDeadLetter } from './resolve-dead-letter.js';
 import { ReturnStock } from './return-stock.js';
+import { SaleTallies } from './sale-tallies.js';
 
 /** Orders without their HTTP routes: what workers and the reconciler need of them. */
 @Module({
@@ -36,6 +37,7 @@ import { ReturnStock } from './return-stock.js';
     ReturnStock,
     OrderMarks,
     OrderMetrics,
+    SaleTallies,
   ],
   exports: [
     OrderRepository,
@@ -45,6 +47,7 @@ import { ReturnStock } from './return-stock.js';
     EndHolds,
     ReturnStock,
     OrderMarks,
+    SaleTallies,
     SalesModule,
   ],
 })

@@ -151,7 +151,7 @@ describe('events of an order', () => {
     const listener = await hear(path, 'gil');
     await until(() => statusesOf(listener).includes('reserved'));
     await system.sql.query("UPDATE orders SET status = 'confirmed' WHERE buyer_id = 'gil'");
-    await system.redis.client('KILL', 'TYPE', 'pubsub');
+    await system.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     expect(await listener.ended).toBe(true);
     expect(statusesOf(listener).slice(-2)).toEqual(['reserved', 'confirmed']);
     await worker.close();
