@@ -98,7 +98,11 @@ export class OpenStreams implements OnApplicationBootstrap, BeforeApplicationShu
       this.streams.delete(stream);
       place.leave();
     });
-    if (this.stopping) setImmediate(() => stream.end());
+    if (this.stopping) {
+      setImmediate(() => {
+        stream.end();
+      });
+    }
     return stream;
   }
 

@@ -12,6 +12,8 @@ import { SharedReads } from './shared-reads.js';
 /** Less than a mark lives; and what is erased from an order is told no longer. */
 const copyTtlMs = 10_000;
 const maxCopies = 5000;
+/** Orders that are read from Postgres at once for whoever wants all of them. */
+const exportPart = 1000;
 
 interface Copy {
   readonly order: Order;
@@ -142,6 +144,31 @@ export class OrderReader implements BeforeApplicationShutdown {
     return [...said, ...other.filter(({ id }) => !ids.has(id))]
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit + 1);
+  }
+
+  /**
+   * Every order of a sale, in parts: those that are queued first, then those of Postgres, newest first. An order that leaves the
+   * queue meanwhile comes once. Parts may be empty.
+   * @throws DomainError `recovering` where queued ones are asked for, and Redis cannot be trusted with them; `unavailable`
+   */
+  async *all(saleId: string, filter: OrderFilter): AsyncGenerator<Order[]> {
+    const { status, buyerId } = filter;
+    const queued = new Set<string>();
+    if (status === undefined || status === 'queued') {
+      if (!(await this.stock.isTrusted(saleId))) throw await this.notYetKnown(saleId);
+      for await (const { entries } of this.stock.outbox(saleId)) {
+        const wanted = entries.filter((entry) => buyerId === undefined || entry.buyerId === buyerId);
+        for (const { id } of wanted) queued.add(id);
+        yield wanted.map((entry) => queuedOrder(saleId, entry));
+      }
+    }
+    if (status === 'queued') return;
+    for (let last: string | null = null, more = true; more;) {
+      const part: Order[] = await this.orders.list(saleId, filter, last, exportPart);
+      yield part.filter(({ id }) => !queued.has(id));
+      last = part.at(-1)?.id ?? null;
+      more = part.length === exportPart;
+    }
   }
 
   /** A node that stops lets waiting buyers go with what is known. */

@@ -8,6 +8,7 @@ import { DeadLetterRepository } from './dead-letter.repository.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { EndHolds } from './end-holds.js';
 import { EraseAnswers } from './erase-answers.js';
+import { ExportOrders } from './export-orders.js';
 import { LocalRefusals } from './local-refusals.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
@@ -67,6 +68,7 @@ export class OrdersModule {}
     ClaimOrder,
     ResolveDeadLetter,
     EraseAnswers,
+    ExportOrders,
   ],
   exports: [OrderChanges, OrderIntake, OrderReader, Overload],
 })

@@ -132,7 +132,11 @@ export class Stage {
   /** An order that is in Postgres and still in the outbox: its worker died in between. */
   async unsettled(sale: Sale, buyerId: string, status: 'reserved' | 'rejected' = 'reserved'): Promise<Order> {
     const order = await this.accepted(sale, buyerId);
-    const dying = new PersistOrders(this.get(Database), new UnsettlingStock(this.get(RedisServer)), this.get(SaleTallies));
+    const dying = new PersistOrders(
+      this.get(Database),
+      new UnsettlingStock(this.get(RedisServer)),
+      this.get(SaleTallies),
+    );
     if (status === 'reserved') await dying.execute(sale.id, [order.id]);
     else await dying.reject(sale.id, [order.id], 'not_durable');
     return order;
