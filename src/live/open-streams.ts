@@ -22,8 +22,7 @@ const maxStreamsOfBuyer = 10;
 type Kind = 'order' | 'sale';
 
 /** A place for one stream. It is taken before anything is asked of a server. */
-export interface Place {
-  readonly kind: Kind;
+interface Place {
   /** Gives it back; safe to repeat. */
   readonly leave: () => void;
 }
@@ -139,7 +138,7 @@ export class OpenStreams implements OnApplicationBootstrap, BeforeApplicationShu
       this.places[kind] -= 1;
       left();
     };
-    return { kind, leave };
+    return { leave };
   }
 
   /** A comment for every stream that has been still for long. They opened at different times, so few are due at once. */
