@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { AdmissionApiModule } from './admission/index.js';
 import { Config } from './config/index.js';
+import { LiveApiModule, LiveModule, PublishFigures } from './live/index.js';
 import { HealthChecks, ObservabilityModule, type Logger, type Metrics } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
@@ -69,7 +70,7 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.queues.close(); // waits for the batches in hand
+    await this.queues.close();
     this.feed.close();
     this.redis.close();
     await this.database.close();
@@ -85,6 +86,7 @@ class ApiRole implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly intake: OrderIntake,
     private readonly overload: Overload,
+    private readonly figures: PublishFigures,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -94,6 +96,7 @@ class ApiRole implements OnApplicationBootstrap, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.overload.stop();
     await this.intake.flush();
+    await this.figures.stop();
   }
 }
 
@@ -102,6 +105,7 @@ class ApiRole implements OnApplicationBootstrap, OnApplicationShutdown {
     SalesApiModule,
     OrdersApiModule,
     PaymentsApiModule,
+    LiveApiModule,
     SessionsApiModule,
     AdmissionApiModule,
     ReconciliationApiModule,
@@ -113,11 +117,12 @@ class ApiRoleModule {}
 
 /** Writes orders. */
 @Injectable()
-class WorkerRole implements OnApplicationBootstrap {
+class WorkerRole implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly queues: Queues,
     private readonly batches: OrderBatches,
     private readonly persist: PersistOrders,
+    private readonly figures: PublishFigures,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -125,9 +130,14 @@ class WorkerRole implements OnApplicationBootstrap {
       rejectAs === undefined ? this.batches.write(saleId, orderIds) : this.persist.reject(saleId, orderIds, rejectAs),
     );
   }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.queues.endWork();
+    await this.figures.stop();
+  }
 }
 
-@Module({ imports: [OrdersModule], providers: [WorkerRole] })
+@Module({ imports: [LiveModule, OrdersModule, ConnectionsModule], providers: [WorkerRole] })
 class WorkerRoleModule {}
 
 /** Runs the passes. */

@@ -53,8 +53,9 @@ function corsFor(origins: readonly string[]) {
   return {
     origin: [...origins],
     methods: ['GET', 'POST', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
+    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'last-event-id', 'x-request-id'],
     exposedHeaders: [
+      'content-disposition',
       'location',
       'retry-after',
       'idempotency-replayed',

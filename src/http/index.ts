@@ -22,3 +22,5 @@ export { openApiDocument, Problems } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';
 export type { RequestLimits } from './request-limits.js';
 export { BuyerId, CurrentAdmin, Id, IdempotencyKey } from './route-input.js';
+export { csvAnswer, sendsCsv, wantsCsv } from './csv.js';
+export { eventFrame, EventStream, lastEventId } from './event-stream.js';

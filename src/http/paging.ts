@@ -45,19 +45,31 @@ function unpackCursor(cursor: string): string | undefined {
   return isId(id) && packCursor(id) === cursor ? id : undefined;
 }
 
-/** Documents an answer that is a page of the given items. */
-export function PageAnswer(item: Type, description: string): MethodDecorator {
+/**
+ * Documents an answer that is a page of the given items.
+ * @param otherwise media types that the route answers with as well, where it is asked for them
+ */
+export function PageAnswer(
+  item: Type,
+  description: string,
+  otherwise: Readonly<Record<string, { schema: { type: string } }>> = {},
+): MethodDecorator {
   return applyDecorators(
     ApiExtraModels(item),
     ApiOkResponse({
       description,
-      schema: {
-        type: 'object',
-        required: ['data', 'nextCursor'],
-        properties: {
-          data: { type: 'array', items: { $ref: getSchemaPath(item) } },
-          nextCursor: { type: ['string', 'null'], description: 'null: this is the last page' },
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['data', 'nextCursor'],
+            properties: {
+              data: { type: 'array', items: { $ref: getSchemaPath(item) } },
+              nextCursor: { type: ['string', 'null'], description: 'null: this is the last page' },
+            },
+          },
         },
+        ...otherwise,
       },
     }),
   );

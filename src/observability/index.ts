@@ -1,4 +1,5 @@
 export { type HealthCheck, HealthChecks } from './health.js';
+export { bucketOf, quantileMs } from './latency-buckets.js';
 export { LazyFigures } from './lazy-figures.js';
 export { createLogger, type Logger } from './logger.js';
 export type { Count, Distribution, Family } from './metric-cells.js';

@@ -1,9 +1,24 @@
-import { Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import type { Readable } from 'node:stream';
+import { Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Order } from '../domain/index.js';
-import { Access, CurrentAdmin, Id, page, PageAnswer, Problems, type Admin, type Page } from '../http/index.js';
+import {
+  Access,
+  csvAnswer,
+  CurrentAdmin,
+  Id,
+  page,
+  PageAnswer,
+  Problems,
+  sendsCsv,
+  wantsCsv,
+  type Admin,
+  type Page,
+} from '../http/index.js';
 import { SaleQueries } from '../sales/index.js';
 import { ClaimOrder } from './claim-order.js';
+import { ExportOrders } from './export-orders.js';
 import { OrderReader } from './order-reader.js';
 import { OrdersQuery, OrderView } from './order-view.js';
 
@@ -15,15 +30,31 @@ export class AdminOrdersController {
     private readonly sales: SaleQueries,
     private readonly orders: OrderReader,
     private readonly claims: ClaimOrder,
+    private readonly exports: ExportOrders,
   ) {}
 
   @Get()
-  @PageAnswer(OrderView, 'orders of the sale, newest first; queued ones are read from the outbox')
-  @Problems('not_found')
-  async list(@Id('saleId') saleId: string, @Query() query: OrdersQuery): Promise<Page<Order>> {
+  @PageAnswer(
+    OrderView,
+    'orders of the sale, newest first; queued ones are read from the outbox. As CSV all of them: a row for each order, a column for each ticket type and each of the buyer fields',
+    csvAnswer,
+  )
+  @Problems('not_found', 'recovering')
+  async list(
+    @Id('saleId') saleId: string,
+    @Query() query: OrdersQuery,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Page<Order> | Readable> {
     const { limit, cursor, status, buyerId } = query;
-    await this.sales.sale(saleId);
     const filter = { ...(status === undefined ? {} : { status }), ...(buyerId === undefined ? {} : { buyerId }) };
+    void reply.header('vary', 'Accept');
+    if (wantsCsv(request)) {
+      const csv = await this.exports.csv(saleId, filter);
+      sendsCsv(reply, `orders-${saleId}.csv`);
+      return csv;
+    }
+    await this.sales.sale(saleId);
     return page(await this.orders.list(saleId, filter, cursor ?? null, limit), limit, ({ id }) => id);
   }
 

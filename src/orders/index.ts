@@ -1,11 +1,14 @@
 export { DeadLetterRepository } from './dead-letter.repository.js';
 export { EndHolds } from './end-holds.js';
 export { OrderBatches } from './order-batches.js';
+export { OrderChanges } from './order-changes.js';
 export { OrderIntake } from './order-intake.js';
 export { OrderMarks } from './order-marks.js';
 export { OrderReader } from './order-reader.js';
 export { OrderRepository, type LockedOrder } from './order.repository.js';
 export { OrdersApiModule, OrdersModule } from './orders.module.js';
 export { Overload } from './overload.js';
+export { OrderView } from './order-view.js';
 export { PersistOrders } from './persist-orders.js';
 export { ReturnStock } from './return-stock.js';
+export { SaleTallies, type Tally } from './sale-tallies.js';

@@ -5,16 +5,15 @@ import { ChangeFeed, orderChannel } from '../redis/index.js';
 /** Wakes whoever waits for an order, from the one subscription of this node. */
 @Injectable()
 export class OrderChanges {
-  private readonly waiting = new Map<string, Set<() => void>>();
+  private readonly watchers = new Map<string, Set<() => void>>();
+  private polls = 0;
 
   constructor(feed: ChangeFeed, metrics: Metrics) {
     const help = 'Requests with ?wait= that are being held';
-    metrics.gauges({ waiting_polls: { help, acrossProcesses: 'sum' } }, () => ({
-      waiting_polls: [...this.waiting.values()].reduce((sum, { size }) => sum + size, 0),
-    }));
+    metrics.gauges({ waiting_polls: { help, acrossProcesses: 'sum' } }, () => ({ waiting_polls: this.polls }));
     feed.on(orderChannel, (message) => {
       // `saleId orderId:status orderId:status …`
-      if (this.waiting.size === 0) return;
+      if (this.watchers.size === 0) return;
       for (const part of message.split(' ').slice(1)) this.wake(part.slice(0, part.indexOf(':')));
     });
     feed.onGap(() => {
@@ -29,18 +28,19 @@ export class OrderChanges {
   wait(orderId: string, timeoutMs: number): { readonly woken: Promise<void>; readonly stop: () => void } {
     let stop = (): void => undefined;
     const woken = new Promise<void>((resolve) => {
+      const unwatch = this.watch(orderId, () => {
+        stop();
+      });
       const timer = setTimeout(() => {
         stop();
       }, timeoutMs);
-      const wake = (): void => {
-        stop();
-      };
-      const others = this.waiting.get(orderId) ?? new Set();
-      this.waiting.set(orderId, others.add(wake));
+      this.polls += 1;
+      let waiting = true;
       stop = () => {
+        if (waiting) this.polls -= 1;
+        waiting = false;
         clearTimeout(timer);
-        others.delete(wake);
-        if (others.size === 0 && this.waiting.get(orderId) === others) this.waiting.delete(orderId);
+        unwatch();
         resolve();
       };
     });
@@ -52,11 +52,21 @@ export class OrderChanges {
     };
   }
 
+  /** Calls `wake` each time the order may have changed, until what is returned is called. */
+  watch(orderId: string, wake: () => void): () => void {
+    const others = this.watchers.get(orderId) ?? new Set();
+    this.watchers.set(orderId, others.add(wake));
+    return () => {
+      others.delete(wake);
+      if (others.size === 0 && this.watchers.get(orderId) === others) this.watchers.delete(orderId);
+    };
+  }
+
   wakeAll(): void {
-    for (const orderId of [...this.waiting.keys()]) this.wake(orderId);
+    for (const orderId of [...this.watchers.keys()]) this.wake(orderId);
   }
 
   private wake(orderId: string): void {
-    for (const wake of [...(this.waiting.get(orderId) ?? [])]) wake();
+    for (const wake of [...(this.watchers.get(orderId) ?? [])]) wake();
   }
 }

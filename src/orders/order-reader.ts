@@ -15,6 +15,8 @@ const maxCopies = 5000;
 /** An id that neither server has: so long it is not asked for again. Nobody knows an order's id before it exists. */
 const missTtlMs = 5000;
 const maxMisses = 50_000;
+/** Orders that are read from Postgres at once for whoever wants all of them. */
+const exportPart = 1000;
 
 interface Copy {
   readonly order: Order;
@@ -81,6 +83,25 @@ export class OrderReader implements BeforeApplicationShutdown {
     return order;
   }
 
+  /**
+   * Many orders of a sale as they are now, by one look at each server. `lost`: neither server has them, nor will.
+   * What is in neither list cannot be told before the sale is well again. @throws DomainError `unavailable`
+   */
+  async findMany(saleId: string, orderIds: readonly string[]): Promise<{ found: Order[]; lost: string[] }> {
+    // In this order, as in `read`.
+    const { sound, entries } = await this.stock.inspect(saleId, [], orderIds);
+    const inOutbox = entries.filter((entry) => entry !== null);
+    const queued = sound ? inOutbox.map((entry) => queuedOrder(saleId, entry)) : [];
+    const others = new Set(orderIds);
+    for (const { id } of queued) others.delete(id);
+    const written = others.size === 0 ? [] : await this.orders.findMany(saleId, [...others]);
+    for (const { id } of written) others.delete(id);
+    const unsettled = sound ? [] : written.filter(({ id }) => inOutbox.some((entry) => entry.id === id));
+    if (unsettled.length > 0) await this.stock.settle(saleId, unsettled);
+    if (!sound && others.size > 0) this.mender.notice(saleId);
+    return { found: [...queued, ...written], lost: sound ? [...others] : [] };
+  }
+
   /** A buyer's own order. @throws DomainError as `find`; `not_found` also for somebody else's */
   async findOwn(saleId: string, orderId: string, buyerId: string): Promise<Order> {
     const order = await this.find(saleId, orderId);
@@ -133,6 +154,31 @@ export class OrderReader implements BeforeApplicationShutdown {
     return [...said, ...other.filter(({ id }) => !ids.has(id))]
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit + 1);
+  }
+
+  /**
+   * Every order of a sale, in parts: those that are queued first, then those of Postgres, newest first. An order that leaves the
+   * queue meanwhile comes once. Parts may be empty.
+   * @throws DomainError `recovering` where queued ones are asked for, and Redis cannot be trusted with them; `unavailable`
+   */
+  async *all(saleId: string, filter: OrderFilter): AsyncGenerator<Order[]> {
+    const { status, buyerId } = filter;
+    const queued = new Set<string>();
+    if (status === undefined || status === 'queued') {
+      if (!(await this.stock.isTrusted(saleId))) throw await this.notYetKnown(saleId);
+      for await (const { entries } of this.stock.outbox(saleId)) {
+        const wanted = entries.filter((entry) => buyerId === undefined || entry.buyerId === buyerId);
+        for (const { id } of wanted) queued.add(id);
+        yield wanted.map((entry) => queuedOrder(saleId, entry));
+      }
+    }
+    if (status === 'queued') return;
+    for (let last: string | null = null, more = true; more;) {
+      const part: Order[] = await this.orders.list(saleId, filter, last, exportPart);
+      yield part.filter(({ id }) => !queued.has(id));
+      last = part.at(-1)?.id ?? null;
+      more = part.length === exportPart;
+    }
   }
 
   /** A node that stops lets waiting buyers go with what is known. */

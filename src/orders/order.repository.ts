@@ -15,6 +15,11 @@ const find: Statement = {
   text: `SELECT ${columns} FROM orders o WHERE o.id = $2 AND o.sale_id = $1`,
 };
 
+const findMany: Statement = {
+  name: 'find-orders',
+  text: `SELECT ${columns} FROM orders o WHERE o.id = ANY($2::uuid[]) AND o.sale_id = $1`,
+};
+
 const list: Statement = {
   name: 'list-orders',
   text: `
@@ -166,6 +171,11 @@ export class OrderRepository {
   async find(saleId: string, orderId: string): Promise<Order | null> {
     const [row] = await this.database.rows<OrderRow>(find, [saleId, orderId]);
     return row === undefined ? null : toOrder(row);
+  }
+
+  /** Those of the orders that Postgres has, in no order. */
+  async findMany(saleId: string, orderIds: readonly string[]): Promise<Order[]> {
+    return (await this.database.rows<OrderRow>(findMany, [saleId, orderIds])).map(toOrder);
   }
 
   /** Newest first, those older than `before` (an id), at the most `limit`. */

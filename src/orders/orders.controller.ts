@@ -47,9 +47,10 @@ export class OrdersController {
     @Body() body: PurchaseBody,
     @IdempotencyKey() key: string | undefined,
     @BuyerId() buyerId: string,
+    @Req() { startedAt }: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Order | DomainError> | DomainError {
-    const purchase = this.outcomes.of(() =>
+    const purchase = this.outcomes.of({ saleId, startedAt }, () =>
       this.purchases.execute({
         saleId,
         buyerId,

@@ -8,6 +8,7 @@ import { DeadLetterRepository } from './dead-letter.repository.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { EndHolds } from './end-holds.js';
 import { EraseAnswers } from './erase-answers.js';
+import { ExportOrders } from './export-orders.js';
 import { LocalRefusals } from './local-refusals.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
@@ -23,6 +24,7 @@ import { PurchaseOutcomes } from './purchase-outcomes.js';
 import { PurchaseTickets } from './purchase-tickets.js';
 import { ResolveDeadLetter } from './resolve-dead-letter.js';
 import { ReturnStock } from './return-stock.js';
+import { SaleTallies } from './sale-tallies.js';
 
 /** Orders without their HTTP routes: what workers and the reconciler need of them. */
 @Module({
@@ -36,6 +38,7 @@ import { ReturnStock } from './return-stock.js';
     ReturnStock,
     OrderMarks,
     OrderMetrics,
+    SaleTallies,
   ],
   exports: [
     OrderRepository,
@@ -45,6 +48,7 @@ import { ReturnStock } from './return-stock.js';
     EndHolds,
     ReturnStock,
     OrderMarks,
+    SaleTallies,
     SalesModule,
   ],
 })
@@ -64,7 +68,8 @@ export class OrdersModule {}
     ClaimOrder,
     ResolveDeadLetter,
     EraseAnswers,
+    ExportOrders,
   ],
-  exports: [OrderIntake, OrderReader, Overload],
+  exports: [OrderChanges, OrderIntake, OrderReader, Overload],
 })
 export class OrdersApiModule {}

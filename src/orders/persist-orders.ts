@@ -10,6 +10,7 @@ import {
   type Queryable,
   type Statement,
 } from '../postgres/index.js';
+import { SaleTallies } from './sale-tallies.js';
 
 const incoming = `
   unnest($2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::timestamptz[], $10::int[])
@@ -100,6 +101,8 @@ const countFailure: Statement = {
 interface Written {
   readonly id: string;
   readonly status: OrderStatus;
+  /** by this transaction, not by one before */
+  readonly now?: true;
 }
 
 /** A dead letter that an admin gave up. */
@@ -120,6 +123,7 @@ export class PersistOrders {
   constructor(
     private readonly database: Database,
     private readonly stock: StockStore,
+    private readonly tallies: SaleTallies,
   ) {}
 
   /**
@@ -151,13 +155,16 @@ export class PersistOrders {
     orderIds: readonly string[],
     write: (tx: Queryable, entries: readonly OutboxEntry[]) => Promise<Written[]>,
   ): Promise<void> {
-    const written = await this.database.transaction(async (tx) => {
+    const { written, takenAt } = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       // Only now: a reload that came first has counted these orders as in the outbox, one that comes later waits for us.
       const entries = await this.stock.entries(saleId, [...new Set(orderIds)]);
       entries.sort((a, b) => a.takenAt.getTime() - b.takenAt.getTime() || (a.id < b.id ? -1 : 1));
-      return write(tx, entries);
+      const orders = await write(tx, entries);
+      const fresh = new Set(orders.filter((order) => order.now).map(({ id }) => id));
+      return { written: orders, takenAt: entries.filter(({ id }) => fresh.has(id)).map((entry) => entry.takenAt) };
     });
+    this.tallies.written(saleId, takenAt);
     // Dies before this line? The job comes again, finds its orders written, and settles them.
     if (written.length > 0) await this.stock.settle(saleId, written);
   }
@@ -222,7 +229,7 @@ export class PersistOrders {
     entries: readonly OutboxEntry[],
     fresh: ReadonlySet<string>,
   ): Promise<Written[]> {
-    const written: Written[] = [...fresh].map((id) => ({ id, status: 'reserved' }));
+    const written: Written[] = [...fresh].map((id) => ({ id, status: 'reserved', now: true }));
     const others = entries.filter(({ id }) => !fresh.has(id));
     if (others.length === 0) return written;
     const known = await tx.rows<Written | Discarded>(statuses, [others.map(({ id }) => id)]);
@@ -251,7 +258,7 @@ export class PersistOrders {
     reason: RejectReason,
   ): Promise<Written[]> {
     for (const entry of entries) await this.writeRejectedOne(tx, saleId, entry, reason);
-    return entries.map(({ id }) => ({ id, status: 'rejected' }));
+    return entries.map(({ id }) => ({ id, status: 'rejected', now: true }));
   }
 
   /** Without what Postgres refuses of it, if need be: the order itself must end. */

@@ -72,9 +72,14 @@ export class Queues {
     this.worker(ordersQueue, concurrency, (job: Job<OrdersJob>) => process(job.data));
   }
 
-  /** Waits for the jobs in hand, then closes every connection. */
-  async close(): Promise<void> {
+  /** Takes no more jobs, and waits for those in hand. */
+  async endWork(): Promise<void> {
     await Promise.allSettled(this.workers.map((worker) => worker.close()));
+  }
+
+  /** Ends the work, then closes every connection. */
+  async close(): Promise<void> {
+    await this.endWork();
     await this.orders.close();
     for (const connection of [this.connection, ...this.workerConnections]) connection.disconnect();
   }

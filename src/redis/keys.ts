@@ -24,6 +24,16 @@ export function orderMarkKey(saleId: string, orderId: string): string {
   return `sluice:{${saleId}}:changed:${orderId}`;
 }
 
+/** What the fleet has counted in a sale: a hash that expires. */
+export function figuresKey(saleId: string): string {
+  return `sluice:{${saleId}}:figures`;
+}
+
+/** The last batch that one process has added to it. */
+export function figuresSentKey(saleId: string, process: string): string {
+  return `sluice:{${saleId}}:figures-sent:${process}`;
+}
+
 /** Where a reload prepares the next content of a key; `token` is that of its fence. */
 export function stagedKey(saleId: string, token: string, key: SaleKey): string {
   return `sluice:{${saleId}}:staged:${token}:${key}`;

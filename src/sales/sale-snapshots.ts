@@ -71,6 +71,11 @@ export class SaleSnapshots {
     return visible(copy.sale);
   }
 
+  /** Whether this node has a copy, however old. */
+  knows(id: string): boolean {
+    return this.copies.has(id);
+  }
+
   /** Sales that buyers asked this node for within the last seconds. */
   recentIds(): string[] {
     const since = performance.now() - ttlMs - recentMs;

@@ -5,7 +5,7 @@ import type { DurabilityMode } from '../../src/config/index.js';
 import { DomainError, type ErrorCode, type Order, type Sale, type SaleStep } from '../../src/domain/index.js';
 import { bodyHash, idempotencyField } from '../../src/http/index.js';
 import { StockStore } from '../../src/inventory/index.js';
-import { EndHolds, OrderIntake, PersistOrders } from '../../src/orders/index.js';
+import { EndHolds, OrderIntake, PersistOrders, SaleTallies } from '../../src/orders/index.js';
 import { PurchaseTickets, type PurchaseAnswer, type PurchaseRequest } from '../../src/orders/purchase-tickets.js';
 import { Database } from '../../src/postgres/index.js';
 import type { OrdersJob } from '../../src/queue/index.js';
@@ -132,7 +132,11 @@ export class Stage {
   /** An order that is in Postgres and still in the outbox: its worker died in between. */
   async unsettled(sale: Sale, buyerId: string, status: 'reserved' | 'rejected' = 'reserved'): Promise<Order> {
     const order = await this.accepted(sale, buyerId);
-    const dying = new PersistOrders(this.get(Database), new UnsettlingStock(this.get(RedisServer)));
+    const dying = new PersistOrders(
+      this.get(Database),
+      new UnsettlingStock(this.get(RedisServer)),
+      this.get(SaleTallies),
+    );
     if (status === 'reserved') await dying.execute(sale.id, [order.id]);
     else await dying.reject(sale.id, [order.id], 'not_durable');
     return order;

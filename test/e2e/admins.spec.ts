@@ -37,6 +37,7 @@ const routes: readonly (readonly [string, Role])[] = [
   ['POST /v1/admin/sales/{saleId}/resume', 'operator'],
   ['POST /v1/admin/sales/{saleId}/close', 'admin'],
   ['GET /v1/admin/sales/{saleId}/inventory', 'viewer'],
+  ['GET /v1/admin/sales/{saleId}/events', 'viewer'],
   ['GET /v1/admin/sales/{saleId}/orders', 'viewer'],
   ['GET /v1/admin/sales/{saleId}/orders/{orderId}', 'viewer'],
   ['POST /v1/admin/sales/{saleId}/orders/{orderId}/cancel', 'admin'],

@@ -1,7 +1,7 @@
 import { StockStore } from '../../src/inventory/index.js';
 import { Metrics } from '../../src/observability/index.js';
 import { ClaimOrder } from '../../src/orders/claim-order.js';
-import { EndHolds, OrderRepository, ReturnStock } from '../../src/orders/index.js';
+import { EndHolds, OrderRepository, ReturnStock, SaleTallies } from '../../src/orders/index.js';
 import { OrderMarks } from '../../src/orders/order-marks.js';
 import { OrderChanges } from '../../src/orders/order-changes.js';
 import { LocalRefusals } from '../../src/orders/local-refusals.js';
@@ -73,7 +73,7 @@ export async function connectBackend(
   const returns = new ReturnStock(database, stock);
   const refusals = new LocalRefusals(feed);
   const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns, refusals, marks);
-  const persist = new PersistOrders(database, stock);
+  const persist = new PersistOrders(database, stock, new SaleTallies());
   const survey = new Survey(database, stock);
   const compare = new CompareStockPass(new MendSales(reload), metrics);
   await redis.open();

@@ -1,0 +1,2 @@
+export { LiveApiModule, LiveModule } from './live.module.js';
+export { PublishFigures } from './publish-figures.js';
