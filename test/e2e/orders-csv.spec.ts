@@ -155,7 +155,9 @@ describe('the orders of a sale as CSV', () => {
 
   test('when nobody reads on, then nothing is read from Postgres; when he goes, or a server does, then that is the end', async () => {
     await given(20_000, 1000); // more than the systems in between hold
-    const parts = jest.spyOn(system.nodes[0]?.get(OrderRepository, { strict: false }) as OrderRepository, 'list');
+    const [api] = system.nodes;
+    if (api === undefined) throw new Error('no node');
+    const parts = jest.spyOn(api.get(OrderRepository, { strict: false }), 'list');
     const stalled = await ask();
     stalled.pause();
     const read = await still(() => parts.mock.calls.length);
