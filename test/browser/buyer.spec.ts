@@ -29,7 +29,10 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await mortal.then((api) => api.kill());
+  await mortal.then(
+    (api) => api.kill(),
+    () => undefined, // its test has failed
+  );
   await browser.close();
   await system.stop();
 });
@@ -170,7 +173,7 @@ describe('a bad connection', () => {
     } finally {
       await api.kill();
     }
-  });
+  }, 120_000);
 
   test('when there are too many requests, then the page waits as told, and goes on by itself', async () => {
     const sale = await openSale(system.api);

@@ -44,7 +44,7 @@ export class MortalApi {
       stdio: 'ignore',
     });
     const isReady = (): Promise<boolean> => fetch(`${this.url}/health/ready`).then(({ ok }) => ok);
-    await until(isReady, { timeoutMs: 20_000, intervalMs: 50 });
+    await until(isReady, { timeoutMs: 60_000, intervalMs: 50 });
   }
 
   /** At once, with all that it has in hand. */
