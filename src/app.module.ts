@@ -8,7 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Config } from './config/index.js';
-import { HealthChecks, ObservabilityModule, type Logger, type Metrics } from './observability/index.js';
+import { HealthChecks, Metrics, ObservabilityModule, type Logger } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
 import { PaymentsApiModule } from './payments/index.js';
@@ -57,9 +57,20 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
     private readonly queues: Queues,
     durability: Durability,
     health: HealthChecks,
+    metrics: Metrics,
   ) {
     health.add({ name: 'redis', check: () => durability.warnings() });
     health.add({ name: 'postgres', check: () => database.ping().then(() => []) });
+    metrics.gauges(
+      {
+        redis_up: { help: '1 when Redis answers this process', acrossProcesses: 'min' },
+        postgres_up: { help: '1 when PostgreSQL answers this process', acrossProcesses: 'min' },
+      },
+      async () => {
+        const { checks } = await health.report();
+        return { redis_up: isUp(checks['redis']), postgres_up: isUp(checks['postgres']) };
+      },
+    );
   }
 
   async onModuleInit(): Promise<void> {
@@ -73,6 +84,10 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
     this.redis.close();
     await this.database.close();
   }
+}
+
+function isUp(check: { readonly status: 'up' | 'down' } | undefined): number {
+  return check?.status === 'up' ? 1 : 0;
 }
 
 @Module({ providers: [Servers] })
