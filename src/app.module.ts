@@ -8,7 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Config } from './config/index.js';
-import { HealthChecks, Metrics, ObservabilityModule, type Logger } from './observability/index.js';
+import { HealthChecks, Metrics, ObservabilityModule, Traces, type Logger } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
 import { PaymentsApiModule } from './payments/index.js';
@@ -26,16 +26,17 @@ const workerConcurrency = 50;
 @Global()
 @Module({})
 class ServersModule {
-  static for(config: Config, logger: Logger, metrics: Metrics): DynamicModule {
+  static for(config: Config, logger: Logger, metrics: Metrics, traces: Traces): DynamicModule {
     const warn =
       (server: string) =>
       (error: Error): void => {
         logger.warn({ err: error }, `${server}: ${error.message}`);
       };
-    const database = new Database(config.databaseUrl, warn('postgres'), transactionTimer(metrics));
-    const redis = new RedisServer(config.redisUrls, warn('redis'), scriptTimer(metrics));
+    const database = new Database(config.databaseUrl, warn('postgres'), transactionTimer(metrics, traces));
+    const redis = new RedisServer(config.redisUrls, warn('redis'), scriptTimer(metrics, traces));
     const providers = [
       { provide: Config, useValue: config },
+      { provide: Traces, useValue: traces },
       { provide: Database, useValue: database },
       { provide: AdminQueries, useValue: new AdminQueries(database) },
       { provide: RedisServer, useValue: redis },
@@ -55,6 +56,7 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
     private readonly redis: RedisServer,
     private readonly feed: ChangeFeed,
     private readonly queues: Queues,
+    private readonly traces: Traces,
     durability: Durability,
     health: HealthChecks,
     metrics: Metrics,
@@ -83,6 +85,7 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
     this.feed.close();
     this.redis.close();
     await this.database.close();
+    await this.traces.close();
   }
 }
 
@@ -134,8 +137,10 @@ class WorkerRole implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds, rejectAs }) =>
-      rejectAs === undefined ? this.batches.write(saleId, orderIds) : this.persist.reject(saleId, orderIds, rejectAs),
+    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds, rejectAs, traces }) =>
+      rejectAs === undefined
+        ? this.batches.write(saleId, orderIds, traces)
+        : this.persist.reject(saleId, orderIds, rejectAs),
     );
   }
 }
@@ -166,11 +171,11 @@ class ReconcilerRoleModule {}
 @Module({})
 export class AppModule {
   /** The parts of Sluice that the configuration asks for. */
-  static for(config: Config, logger: Logger, metrics: Metrics): DynamicModule {
+  static for(config: Config, logger: Logger, metrics: Metrics, traces: Traces): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        ServersModule.for(config, logger, metrics),
+        ServersModule.for(config, logger, metrics, traces),
         ObservabilityModule.for(metrics),
         ConnectionsModule,
         ...(config.roles.has('api') ? [ApiRoleModule] : []),

@@ -3,13 +3,14 @@ import { LimitRequests } from './admission/index.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { createHttpApp } from './http/index.js';
-import type { Logger, Metrics } from './observability/index.js';
+import { Traces, type Logger, type Metrics } from './observability/index.js';
 
 /** The application of one process, with the roles that the configuration gives it; not listening yet. */
-export function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
+export async function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
   metrics.measureProcess();
   const limitsOf = config.roles.has('api')
     ? (app: NestFastifyApplication): LimitRequests => app.get(LimitRequests, { strict: false })
     : undefined;
-  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics, limitsOf });
+  const traces = await Traces.open(config, config.roles);
+  return createHttpApp(AppModule.for(config, logger, metrics, traces), { config, logger, metrics, traces, limitsOf });
 }

@@ -6,7 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Config } from '../config/index.js';
-import { type Logger, type Metrics, requestIdFrom } from '../observability/index.js';
+import { type Logger, type Metrics, requestIdFrom, Traces } from '../observability/index.js';
 import { Authentication, type Identities } from './authentication.js';
 import { acceptJsonOnly } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -15,6 +15,7 @@ import { refuse } from './refusal.js';
 import { measureRoutes } from './route-metrics.js';
 import type { RequestLimits } from './request-limits.js';
 import { guardRoutes, limited } from './routes.js';
+import { traceRequests } from './trace-requests.js';
 import { apiHeaders, docsHeaders } from './security-headers.js';
 
 /** From the first byte of a request to its last. It does not bound the answer: a long poll may take its 30 s. */
@@ -35,6 +36,7 @@ export interface HttpOptions {
   readonly config: Identities & Pick<Config, 'corsOrigins' | 'trustProxy'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly traces?: Traces;
 }
 
 /** Nest's adapter over a Fastify that answers everything, from broken HTTP to a bug, with a problem document. */
@@ -48,7 +50,7 @@ export class HttpAdapter extends FastifyAdapter {
   limits: RequestLimits | undefined;
   private closing = false;
 
-  constructor({ config, logger, metrics }: HttpOptions) {
+  constructor({ config, logger, metrics, traces = Traces.off }: HttpOptions) {
     const problems = new ProblemFilter(logger, metrics);
     super({
       skipMiddie: true,
@@ -70,6 +72,7 @@ export class HttpAdapter extends FastifyAdapter {
     this.problems = problems;
 
     const instance = this.instance as unknown as FastifyInstance;
+    if (traces.on) traceRequests(instance, traces);
     const unmatched = measureRoutes(instance, metrics);
     instance.server.maxConnections = maxConnections;
     acceptJsonOnly(instance);

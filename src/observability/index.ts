@@ -5,4 +5,5 @@ export type { Count, Distribution, Family } from './metric-cells.js';
 export { Metrics, type MetricsSnapshot } from './metrics.js';
 export { NestLogger } from './nest-logger.js';
 export { ObservabilityModule } from './observability.module.js';
+export { type Span, Traces } from './traces.js';
 export { requestIdFrom } from './request-id.js';

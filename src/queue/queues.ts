@@ -3,12 +3,17 @@ import type { Cluster, Redis } from 'ioredis';
 import type { RejectReason } from '../domain/index.js';
 import { queuePrefix, type RedisServer } from '../redis/index.js';
 
+/** From where the trace of an order goes on, by the order's id. */
+export type Carriers = Readonly<Record<string, string>>;
+
 /** Orders to write: pointers into a sale's outbox. A lost one loses nothing, a doubled one does nothing. */
 export interface OrdersJob {
   readonly saleId: string;
   readonly orderIds: readonly string[];
   /** the orders shall end rejected for this reason; without it they shall be written */
   readonly rejectAs?: RejectReason;
+  /** W3C `traceparent` by order, of those whose traces are kept; without any, not one byte */
+  readonly traces?: Carriers;
 }
 
 const ordersQueue = 'orders';
