@@ -3,11 +3,16 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { NestLogger } from '../observability/index.js';
+import type { PageFile } from './admin-pages.js';
 import { serveDocs } from './openapi.js';
 import type { RequestLimits } from './request-limits.js';
 import { HttpAdapter, type HttpOptions } from './server.js';
 
+type AdminPages = Readonly<Record<string, (target: string) => Promise<PageFile>>>;
+
 export interface HttpAppOptions extends HttpOptions {
+  /** pages for administrators, by the path at which they begin, once the modules have been made */
+  readonly adminPages?: ((app: NestFastifyApplication) => AdminPages) | undefined;
   /** what limits requests under /v1, once the modules have been made; without: nothing does */
   readonly limitsOf?: ((app: NestFastifyApplication) => RequestLimits) | undefined;
 }
@@ -31,6 +36,7 @@ export async function createHttpApp(
   app.useGlobalFilters(adapter.problems);
   const { corsOrigins } = options.config;
   if (corsOrigins.length > 0) app.enableCors(corsFor(corsOrigins));
+  for (const [path, read] of Object.entries(options.adminPages?.(app) ?? {})) adapter.serveAdminPages(path, read);
   serveDocs(app);
   return app;
 }

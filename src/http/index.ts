@@ -1,3 +1,4 @@
+export type { PageFile } from './admin-pages.js';
 export { Access } from './access.js';
 export type { Admin } from './admin-keys.js';
 export { createHttpApp } from './app.js';

@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.js';
 import { type Logger, type Metrics, requestIdFrom, Traces } from '../observability/index.js';
 import { Authentication, type Identities } from './authentication.js';
+import { type PageFile, serveAdminPages } from './admin-pages.js';
 import { acceptJsonOnly } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
@@ -49,6 +50,7 @@ export class HttpAdapter extends FastifyAdapter {
   /** set once Nest has made it, where there is one */
   limits: RequestLimits | undefined;
   private closing = false;
+  private readonly authentication: Authentication;
 
   constructor({ config, logger, metrics, traces = Traces.off }: HttpOptions) {
     const problems = new ProblemFilter(logger, metrics);
@@ -70,6 +72,7 @@ export class HttpAdapter extends FastifyAdapter {
       clientErrorHandler: answerBrokenRequest,
     });
     this.problems = problems;
+    this.authentication = new Authentication(config);
 
     const instance = this.instance as unknown as FastifyInstance;
     if (traces.on) traceRequests(instance, traces);
@@ -78,7 +81,7 @@ export class HttpAdapter extends FastifyAdapter {
     acceptJsonOnly(instance);
     guardRoutes(
       instance,
-      new Authentication(config),
+      this.authentication,
       () => this.limits,
       (controller) => this.controllerOf(controller),
     );
@@ -121,6 +124,12 @@ export class HttpAdapter extends FastifyAdapter {
       if (!instance.server.listening) clear();
       done();
     });
+  }
+
+  /** Serves pages for administrators at this path and below: `admin-pages.ts`. */
+  serveAdminPages(path: string, read: (target: string) => Promise<PageFile>): void {
+    const instance = this.instance as unknown as FastifyInstance;
+    serveAdminPages(instance, this.authentication, () => this.limits, path, read);
   }
 
   /** Ours is in place; Nest would wrap every error that Fastify has, and lose its code. */
