@@ -6,5 +6,6 @@ export { Metrics, type MetricsSnapshot } from './metrics.js';
 export { newId } from './new-id.js';
 export { NestLogger } from './nest-logger.js';
 export { ObservabilityModule } from './observability.module.js';
-export { type Span, Traces } from './traces.js';
+export type { Span } from './span.js';
+export { Traces } from './traces.js';
 export { requestIdFrom } from './request-id.js';

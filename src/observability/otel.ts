@@ -9,7 +9,7 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-base';
 import type { TracesConfig } from '../config/index.js';
-import type { Span, SpanOptions, Tracer } from './traces.js';
+import type { Span, SpanOptions, Tracer } from './span.js';
 
 /** What a dead or slow collector may take: spans that wait, beyond which they are dropped, and the time of one call. */
 const maxQueueSize = 4096;
