@@ -10,7 +10,7 @@ import {
 import { AdmissionApiModule } from './admission/index.js';
 import { Config } from './config/index.js';
 import { LiveApiModule, LiveModule, PublishFigures } from './live/index.js';
-import { HealthChecks, ObservabilityModule, type Logger, type Metrics } from './observability/index.js';
+import { HealthChecks, Metrics, ObservabilityModule, Traces, type Logger } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
 import { PaymentsApiModule } from './payments/index.js';
@@ -28,16 +28,17 @@ const workerConcurrency = 50;
 @Global()
 @Module({})
 class ServersModule {
-  static for(config: Config, logger: Logger, metrics: Metrics): DynamicModule {
+  static for(config: Config, logger: Logger, metrics: Metrics, traces: Traces): DynamicModule {
     const warn =
       (server: string) =>
       (error: Error): void => {
         logger.warn({ err: error }, `${server}: ${error.message}`);
       };
-    const database = new Database(config.databaseUrl, warn('postgres'), transactionTimer(metrics));
-    const redis = new RedisServer(config.redisUrls, warn('redis'), scriptTimer(metrics));
+    const database = new Database(config.databaseUrl, warn('postgres'), transactionTimer(metrics, traces));
+    const redis = new RedisServer(config.redisUrls, warn('redis'), scriptTimer(metrics, traces));
     const providers = [
       { provide: Config, useValue: config },
+      { provide: Traces, useValue: traces },
       { provide: Database, useValue: database },
       { provide: AdminQueries, useValue: new AdminQueries(database) },
       { provide: RedisServer, useValue: redis },
@@ -57,11 +58,23 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
     private readonly redis: RedisServer,
     private readonly feed: ChangeFeed,
     private readonly queues: Queues,
+    private readonly traces: Traces,
     durability: Durability,
     health: HealthChecks,
+    metrics: Metrics,
   ) {
     health.add({ name: 'redis', check: () => durability.warnings() });
     health.add({ name: 'postgres', check: () => database.ping().then(() => []) });
+    metrics.gauges(
+      {
+        redis_up: { help: '1 when Redis answers this process', acrossProcesses: 'min' },
+        postgres_up: { help: '1 when PostgreSQL answers this process', acrossProcesses: 'min' },
+      },
+      async () => {
+        const { checks } = await health.report();
+        return { redis_up: isUp(checks['redis']), postgres_up: isUp(checks['postgres']) };
+      },
+    );
   }
 
   async onModuleInit(): Promise<void> {
@@ -74,7 +87,12 @@ class Servers implements OnModuleInit, OnApplicationShutdown {
     this.feed.close();
     this.redis.close();
     await this.database.close();
+    await this.traces.close();
   }
+}
+
+function isUp(check: { readonly status: 'up' | 'down' } | undefined): number {
+  return check?.status === 'up' ? 1 : 0;
 }
 
 @Module({ providers: [Servers] })
@@ -126,8 +144,10 @@ class WorkerRole implements OnApplicationBootstrap, OnApplicationShutdown {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds, rejectAs }) =>
-      rejectAs === undefined ? this.batches.write(saleId, orderIds) : this.persist.reject(saleId, orderIds, rejectAs),
+    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds, rejectAs, traces }) =>
+      rejectAs === undefined
+        ? this.batches.write(saleId, orderIds, traces)
+        : this.persist.reject(saleId, orderIds, rejectAs),
     );
   }
 
@@ -163,11 +183,11 @@ class ReconcilerRoleModule {}
 @Module({})
 export class AppModule {
   /** The parts of Sluice that the configuration asks for. */
-  static for(config: Config, logger: Logger, metrics: Metrics): DynamicModule {
+  static for(config: Config, logger: Logger, metrics: Metrics, traces: Traces): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        ServersModule.for(config, logger, metrics),
+        ServersModule.for(config, logger, metrics, traces),
         ObservabilityModule.for(metrics),
         ConnectionsModule,
         ...(config.roles.has('api') ? [ApiRoleModule] : []),

@@ -2,11 +2,12 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AdminSessionStore, LimitRequests } from './admission/index.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
-import { type Admission, createHttpApp } from './http/index.js';
-import type { Logger, Metrics } from './observability/index.js';
+import { type Admission, createHttpApp, type PageFile } from './http/index.js';
+import { Traces, type Logger, type Metrics } from './observability/index.js';
+import { Queues } from './queue/index.js';
 
 /** The application of one process, with the roles that the configuration gives it; not listening yet. */
-export function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
+export async function createApp(config: Config, logger: Logger, metrics: Metrics): Promise<NestFastifyApplication> {
   metrics.measureProcess();
   const isApi = config.roles.has('api');
   const admissionOf = isApi
@@ -15,5 +16,22 @@ export function createApp(config: Config, logger: Logger, metrics: Metrics): Pro
         sessions: app.get(AdminSessionStore, { strict: false }),
       })
     : undefined;
-  return createHttpApp(AppModule.for(config, logger, metrics), { config, logger, metrics, admissionOf, pages: isApi });
+  const traces = await Traces.open(config, config.roles);
+  return createHttpApp(AppModule.for(config, logger, metrics, traces), {
+    config,
+    logger,
+    metrics,
+    traces,
+    admissionOf,
+    pages: isApi,
+    adminPages: isApi ? boards : undefined,
+  });
+}
+
+/** Where administrators look at the queues. */
+const queueBoard = '/admin/queues';
+
+function boards(app: NestFastifyApplication): Readonly<Record<string, (target: string) => Promise<PageFile>>> {
+  const queues = app.get(Queues, { strict: false });
+  return { [queueBoard]: (target) => queues.boardFile(queueBoard, target) };
 }

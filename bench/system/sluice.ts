@@ -25,6 +25,7 @@ export class Sluice {
     private readonly start: (name: string, more: NodeJS.ProcessEnv) => Promise<AppProcess>,
     readonly api: AppProcess,
     readonly worker: AppProcess,
+    readonly reconciler: AppProcess,
     readonly keys: Keys,
   ) {}
 
@@ -50,11 +51,11 @@ export class Sluice {
       return app;
     };
     const api = await start('api', { ROLES: 'api' }); // first, alone: it migrates
-    const [worker] = await Promise.all([
+    const [worker, reconciler] = await Promise.all([
       start('worker', { ROLES: 'worker' }),
       start('reconciler', { ROLES: 'reconciler' }),
     ]);
-    return new Sluice(servers, start, api, worker, keys);
+    return new Sluice(servers, start, api, worker, reconciler, keys);
   }
 
   /** One more process, with what the environment adds. The caller stops it. */

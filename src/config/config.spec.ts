@@ -38,6 +38,7 @@ describe('readConfig', () => {
       queueMaxLagMs: 30_000,
       reconcileIntervalMs: 1000,
       logLevel: 'info',
+      traces: null,
     });
     expect([...config.roles]).toEqual(['api', 'worker', 'reconciler']);
     expect(Object.isFrozen(config)).toBe(true);
@@ -58,6 +59,8 @@ describe('readConfig', () => {
       QUEUE_MAX_LAG_MS: '30s',
       RECONCILE_INTERVAL_MS: '99',
       LOG_LEVEL: 'loud',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'hunter2',
+      OTEL_TRACES_SAMPLER_ARG: '1.5',
     };
     const problems = problemsOf(wrong);
     for (const name of Object.keys(wrong)) expect(problems.join('\n')).toContain(`${name} must be`);
@@ -122,6 +125,13 @@ describe('readConfig', () => {
     ]);
     expect(config.adminKeys[2]?.sha256).toEqual(digest);
     expect(JSON.stringify(config)).not.toContain(key);
+  });
+
+  test('when a collector is given, then spans go to its path, whatever stands before it', () => {
+    const tracesOf = (endpoint: string, ratio = '') =>
+      readConfig({ ...required, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: ratio }).traces;
+    expect(tracesOf('http://otel:4318')).toEqual({ url: 'http://otel:4318/v1/traces', ratio: 1 });
+    expect(tracesOf('https://otel/in/', '0.01')).toEqual({ url: 'https://otel/in/v1/traces', ratio: 0.01 });
   });
 
   test('when several Redis nodes are given, then they are a cluster', () => {

@@ -31,6 +31,14 @@ export type BuyerTokenSource =
 export type DurabilityMode =
   { readonly kind: 'server' } | { readonly kind: 'aof' } | { readonly kind: 'replica'; readonly replicas: number };
 
+/** Where spans go. */
+export interface TracesConfig {
+  /** of the collector's OTLP over HTTP, with its path */
+  readonly url: string;
+  /** the share of traces that begin here and are kept, 0 to 1; a client's own decision is kept to */
+  readonly ratio: number;
+}
+
 /** All that the process was told by its environment, validated and frozen: `readConfig` makes it. */
 export class Config {
   readonly port: number;
@@ -66,6 +74,8 @@ export class Config {
   readonly trustProxy: readonly string[];
   readonly reconcileIntervalMs: number;
   readonly logLevel: LogLevel;
+  /** null: nothing is traced */
+  readonly traces: TracesConfig | null;
   readonly #rateLimitTexts: RateLimitTexts;
   readonly #rateLimitsFile: string | undefined;
 
@@ -94,6 +104,7 @@ export class Config {
     this.trustProxy = Object.freeze(valid.TRUST_PROXY === 'off' ? [] : listed(valid.TRUST_PROXY));
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
     this.logLevel = valid.LOG_LEVEL as LogLevel;
+    this.traces = traces(valid);
     Object.freeze(this);
   }
 
@@ -157,6 +168,15 @@ function contradictions(environment: Environment): string[] {
     if (new Set(digests).size < digests.length) found.push('ADMIN_API_KEYS must not give one key twice');
   }
   return found;
+}
+
+function traces({
+  OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+  OTEL_TRACES_SAMPLER_ARG: ratio,
+}: Environment): TracesConfig | null {
+  if (endpoint === undefined) return null;
+  // OpenTelemetry's own rule: the endpoint is a base, whatever path it has
+  return Object.freeze({ url: `${endpoint.replace(/\/$/, '')}/v1/traces`, ratio: Number(ratio) });
 }
 
 function bound(text: string): number {

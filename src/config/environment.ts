@@ -167,6 +167,13 @@ export class Environment {
   @Is('an integer from 100 to 60000', integerBetween(100, 60_000))
   RECONCILE_INTERVAL_MS = '1000';
 
+  @Optional()
+  @Is('a URL that begins with http:// or https://', (text) => isUrl(text, ['http:', 'https:']))
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+
+  @Is('a number from 0 to 1', (text) => /^(0(\.\d{1,9})?|1(\.0{1,9})?)$/.test(text))
+  OTEL_TRACES_SAMPLER_ARG = '1';
+
   @Is(`one of ${logLevels.join(', ')}`, (text) => (logLevels as readonly string[]).includes(text))
   LOG_LEVEL = 'info';
 }

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { NestLogger } from '../observability/index.js';
 import type { AdminSessions } from './admin-cookie.js';
+import type { PageFile } from './admin-pages.js';
 import { serveDocs } from './openapi.js';
 import { servePages } from './pages.js';
 import type { RequestLimits } from './request-limits.js';
@@ -15,11 +16,15 @@ export interface Admission {
   readonly sessions: AdminSessions;
 }
 
+type AdminPages = Readonly<Record<string, (target: string) => Promise<PageFile>>>;
+
 export interface HttpAppOptions extends HttpOptions {
   /** what limits requests under /v1 and knows administrators' sessions, once the modules have been made; without: nothing does */
   readonly admissionOf?: ((app: NestFastifyApplication) => Admission) | undefined;
   /** are the built pages served */
   readonly pages?: boolean;
+  /** more pages for administrators, by the path at which they begin, once the modules have been made */
+  readonly adminPages?: ((app: NestFastifyApplication) => AdminPages) | undefined;
 }
 
 /**
@@ -43,6 +48,7 @@ export async function createHttpApp(
   app.useGlobalFilters(adapter.problems);
   const { corsOrigins } = options.config;
   if (corsOrigins.length > 0) app.enableCors(corsFor(corsOrigins));
+  for (const [path, read] of Object.entries(options.adminPages?.(app) ?? {})) adapter.serveAdminPages(path, read);
   serveDocs(app);
   if (options.pages === true) servePages(app.getHttpAdapter().getInstance());
   return app;

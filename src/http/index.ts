@@ -1,3 +1,4 @@
+export type { PageFile } from './admin-pages.js';
 export { Access } from './access.js';
 export { type AdminSessions, keepSessionToken, sessionTokenOf } from './admin-cookie.js';
 export type { Admin } from './admin-keys.js';
@@ -21,6 +22,6 @@ export { bodyHash, idempotencyField } from './idempotency.js';
 export { openApiDocument, Problems } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';
 export type { RequestLimits } from './request-limits.js';
-export { BuyerId, CurrentAdmin, Id, IdempotencyKey } from './route-input.js';
+export { BuyerId, CurrentAdmin, Id, IdempotencyKey, OwnRequestId } from './route-input.js';
 export { csvAnswer, sendsCsv, wantsCsv } from './csv.js';
 export { eventFrame, EventStream, lastEventId } from './event-stream.js';

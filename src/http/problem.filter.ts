@@ -26,6 +26,7 @@ export class ProblemFilter implements ExceptionFilter {
       help: 'Answers with a problem document, by its code',
       labels: ['code'],
     });
+    this.refusals.at('internal'); // from the start at 0, or the first would be no increase
   }
 
   catch(error: unknown, host: ArgumentsHost): void {

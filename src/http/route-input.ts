@@ -64,6 +64,12 @@ export function IdempotencyKey(): ParameterDecorator {
   };
 }
 
+/** The request's id where it was made here, and so is new and nobody's choice; undefined where the client brought it. */
+export const OwnRequestId: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext) => {
+  const { id, raw } = context.switchToHttp().getRequest<FastifyRequest>();
+  return raw.headers['x-request-id'] === id ? undefined : id;
+});
+
 /** The id of the buyer who makes the request, on a route with `@Access('buyer')`. */
 export const BuyerId: () => ParameterDecorator = createParamDecorator(
   (_: unknown, context: ExecutionContext): string => context.switchToHttp().getRequest<FastifyRequest>().buyerId,

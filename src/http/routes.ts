@@ -84,21 +84,30 @@ type Done = (error?: Error) => void;
 function gate(authentication: Authentication, limitsOf: LimitsOf, access: Access, limit: number) {
   return (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
     limited(limitsOf(), request, reply, done, (proceed) => {
-      const next = (refusal?: Error): void => {
+      admitted(authentication, access, request, (refusal) => {
         proceed(refusal ?? tooLarge(request, reply, limit));
-      };
-      try {
-        const admitted = authentication.admit(access, request);
-        if (admitted === undefined) next();
-        else
-          admitted.then(() => {
-            next();
-          }, next);
-      } catch (error) {
-        next(error as Error);
-      }
+      });
     });
   };
+}
+
+/** Finds out who it is, at once or later. @param then called once, with the refusal or without */
+export function admitted(
+  authentication: Authentication,
+  access: Access,
+  request: FastifyRequest,
+  then: (refusal: Error | undefined) => void,
+): void {
+  try {
+    const admission = authentication.admit(access, request);
+    if (admission === undefined) then(undefined);
+    else
+      admission.then(() => {
+        then(undefined);
+      }, then);
+  } catch (error) {
+    then(error as Error);
+  }
 }
 
 /** Counts a request once it is known whose it is, and whether it is refused: a refusal that comes before in the order wins. */

@@ -6,9 +6,10 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Config } from '../config/index.js';
-import { type Logger, type Metrics, requestIdFrom } from '../observability/index.js';
+import { type Logger, type Metrics, requestIdFrom, Traces } from '../observability/index.js';
 import type { AdminSessions } from './admin-cookie.js';
 import { Authentication, type Identities } from './authentication.js';
+import { type PageFile, serveAdminPages } from './admin-pages.js';
 import { acceptJsonOnly } from './json-body.js';
 import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
@@ -16,6 +17,7 @@ import { refuse } from './refusal.js';
 import { measureRoutes } from './route-metrics.js';
 import type { RequestLimits } from './request-limits.js';
 import { guardRoutes, limited } from './routes.js';
+import { traceRequests } from './trace-requests.js';
 import { apiHeaders, docsHeaders } from './security-headers.js';
 
 /** From the first byte of a request to its last. It does not bound the answer: a long poll may take its 30 s. */
@@ -36,6 +38,7 @@ export interface HttpOptions {
   readonly config: Identities & Pick<Config, 'corsOrigins' | 'trustProxy'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly traces?: Traces;
 }
 
 /** Nest's adapter over a Fastify that answers everything, from broken HTTP to a bug, with a problem document. */
@@ -50,8 +53,9 @@ export class HttpAdapter extends FastifyAdapter {
   /** set once Nest has made them, where there are some */
   sessions: AdminSessions | undefined;
   private closing = false;
+  private readonly authentication: Authentication;
 
-  constructor({ config, logger, metrics }: HttpOptions) {
+  constructor({ config, logger, metrics, traces = Traces.off }: HttpOptions) {
     const problems = new ProblemFilter(logger, metrics);
     super({
       skipMiddie: true,
@@ -71,14 +75,16 @@ export class HttpAdapter extends FastifyAdapter {
       clientErrorHandler: answerBrokenRequest,
     });
     this.problems = problems;
+    this.authentication = new Authentication(config, () => this.sessions);
 
     const instance = this.instance as unknown as FastifyInstance;
+    if (traces.on) traceRequests(instance, traces);
     const unmatched = measureRoutes(instance, metrics);
     instance.server.maxConnections = maxConnections;
     acceptJsonOnly(instance);
     guardRoutes(
       instance,
-      new Authentication(config, () => this.sessions),
+      this.authentication,
       () => this.limits,
       (controller) => this.controllerOf(controller),
     );
@@ -121,6 +127,12 @@ export class HttpAdapter extends FastifyAdapter {
       if (!instance.server.listening) clear();
       done();
     });
+  }
+
+  /** Serves pages for administrators at this path and below: `admin-pages.ts`. */
+  serveAdminPages(path: string, read: (target: string) => Promise<PageFile>): void {
+    const instance = this.instance as unknown as FastifyInstance;
+    serveAdminPages(instance, this.authentication, () => this.limits, path, read);
   }
 
   /** Ours is in place; Nest would wrap every error that Fastify has, and lose its code. */

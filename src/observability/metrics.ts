@@ -22,8 +22,8 @@ interface About {
 
 interface AboutGauge {
   readonly help: string;
-  /** how processes that share a port add up: `sum`, or `max` where each of them reads the same servers */
-  readonly acrossProcesses: 'sum' | 'max';
+  /** how processes that share a port add up: `sum`, or `max` or `min` where each of them reads the same servers */
+  readonly acrossProcesses: 'sum' | 'max' | 'min';
 }
 
 /**

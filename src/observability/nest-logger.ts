@@ -5,7 +5,7 @@ import type { Logger } from './logger.js';
 /** Contexts in which Nest tells at start-up what it does, one line a class: of use to a developer only. */
 const chatty = new Set(['InstanceLoader', 'RouterExplorer', 'RoutesResolver', 'NestFactory', 'NestApplication']);
 
-/** Nest's logger over ours. Nest puts the context last, and before it a stack trace where there is one. */
+/** Nest's logger over ours. A message that is an object has its fields in the line, `msg` among them. Nest puts the context last, and before it a stack trace where there is one. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
@@ -47,6 +47,6 @@ export class NestLogger implements LoggerService {
     };
     if (message instanceof Error) this.logger[level]({ ...fields, err: message });
     else if (typeof message === 'string') this.logger[level](fields, message);
-    else this.logger[level]({ ...fields, details: message });
+    else this.logger[level]({ ...fields, ...(message as object) });
   }
 }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { RejectReason } from '../domain/index.js';
-import { type Distribution, Metrics } from '../observability/index.js';
-import { Queues, type OrdersJob } from '../queue/index.js';
+import { type Distribution, Metrics, type Span, Traces } from '../observability/index.js';
+import { Queues, type Carriers, type OrdersJob } from '../queue/index.js';
 
 /** Orders in one job: what a worker writes in one transaction at the most. */
 const maxOrdersPerJob = 500;
@@ -20,6 +20,8 @@ const patienceMs = 5;
 export class OrderIntake {
   private readonly pending = new Map<string, string[]>();
   private sending: Promise<void> | undefined;
+  /** of orders that are on their way to the queue, where traces are on */
+  private readonly spans = new Map<string, Span>();
   /** calls that Redis has not answered */
   private readonly underWay = new Set<Promise<void>>();
   private readonly sizes: Distribution;
@@ -27,6 +29,7 @@ export class OrderIntake {
   constructor(
     private readonly queues: Queues,
     metrics: Metrics,
+    private readonly traces: Traces = Traces.off,
   ) {
     const about = { name: 'intake_batch_orders', help: 'Accepted orders that were handed to the queue in one call' };
     this.sizes = metrics.histogram(about, [1, 5, 20, 50, 100, 200, 500, 1000]);
@@ -36,6 +39,7 @@ export class OrderIntake {
     const ids = this.pending.get(saleId);
     if (ids === undefined) this.pending.set(saleId, [orderId]);
     else ids.push(orderId);
+    if (this.traces.on) this.startSpan(orderId);
     this.sending ??= this.send();
   }
 
@@ -50,6 +54,30 @@ export class OrderIntake {
     await Promise.all(this.underWay);
   }
 
+  private startSpan(orderId: string): void {
+    const parent = this.traces.current();
+    const span =
+      parent && this.traces.start('intake', { kind: 'producer', parent, attributes: { 'sluice.order_id': orderId } });
+    if (span) this.spans.set(orderId, span);
+  }
+
+  /** What the job takes along of the traces of its orders: nothing at all where there are none. */
+  private carriers(orderIds: readonly string[]): { readonly traces?: Carriers } {
+    if (this.spans.size === 0) return {};
+    const found = orderIds.flatMap((id) => {
+      const traceparent = this.spans.get(id)?.traceparent;
+      return traceparent === undefined ? [] : [[id, traceparent] as const];
+    });
+    return found.length === 0 ? {} : { traces: Object.fromEntries(found) };
+  }
+
+  private endSpans(jobs: readonly OrdersJob[], error?: unknown): void {
+    for (const id of jobs.flatMap(({ traces = {} }) => Object.keys(traces))) {
+      this.spans.get(id)?.end(error);
+      this.spans.delete(id);
+    }
+  }
+
   private async send(): Promise<void> {
     try {
       while (this.pending.size > 0) {
@@ -58,7 +86,8 @@ export class OrderIntake {
         for (const [saleId, ids] of this.pending) {
           orders += ids.length;
           for (let i = 0; i < ids.length; i += maxOrdersPerJob) {
-            jobs.push({ saleId, orderIds: ids.slice(i, i + maxOrdersPerJob) });
+            const orderIds = ids.slice(i, i + maxOrdersPerJob);
+            jobs.push({ saleId, orderIds, ...this.carriers(orderIds) });
           }
         }
         this.pending.clear();
@@ -73,7 +102,15 @@ export class OrderIntake {
 
   private async handOver(jobs: readonly OrdersJob[]): Promise<void> {
     for (let i = 0; i < jobs.length; i += maxJobsPerCall) {
-      const call = this.queues.addOrders(jobs.slice(i, i + maxJobsPerCall)).catch(() => undefined);
+      const part = jobs.slice(i, i + maxJobsPerCall);
+      const call = this.queues.addOrders(part).then(
+        () => {
+          this.endSpans(part);
+        },
+        (error: unknown) => {
+          this.endSpans(part, error);
+        },
+      );
       this.underWay.add(call);
       void call.then(() => this.underWay.delete(call));
     }

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Logger, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LimitRequests } from '../admission/index.js';
@@ -10,6 +10,7 @@ import {
   Id,
   IdempotencyKey,
   idempotencyField,
+  OwnRequestId,
   page,
   PageAnswer,
   PageQuery,
@@ -17,6 +18,7 @@ import {
   type Page,
 } from '../http/index.js';
 import { ticketsOf } from '../inventory/index.js';
+import { newId } from '../observability/index.js';
 import { SaleSnapshots } from '../sales/index.js';
 import { ClaimOrder } from './claim-order.js';
 import { OrderReader } from './order-reader.js';
@@ -28,6 +30,8 @@ import { PurchaseTickets } from './purchase-tickets.js';
 @Access('buyer')
 @Controller('v1/sales/:saleId/orders')
 export class OrdersController {
+  private readonly logger = new Logger(OrdersController.name);
+
   constructor(
     private readonly purchases: PurchaseTickets,
     private readonly outcomes: PurchaseOutcomes,
@@ -48,10 +52,12 @@ export class OrdersController {
     @IdempotencyKey() key: string | undefined,
     @BuyerId() buyerId: string,
     @Req() { startedAt }: FastifyRequest,
+    @OwnRequestId() ownId: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Order | DomainError> | DomainError {
     const purchase = this.outcomes.of({ saleId, startedAt }, () =>
       this.purchases.execute({
+        orderId: ownId ?? newId(), // one id leads from the request to the row
         saleId,
         buyerId,
         items: body.items,
@@ -66,6 +72,9 @@ export class OrdersController {
       void reply.header('location', `/v1/sales/${saleId}/orders/${order.id}`).header('retry-after', '1');
       if (replayed) void reply.header('idempotency-replayed', 'true');
       else this.limits.chargeTickets(buyerId, ticketsOf(order));
+      if (ownId === undefined || replayed) {
+        this.logger.debug({ msg: 'order of a request', requestId: reply.request.id, saleId, orderId: order.id });
+      }
       return order;
     });
   }

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { OrderStatus, RejectReason } from '../domain/index.js';
 import { StockStore, type OutboxEntry } from '../inventory/index.js';
 import {
@@ -120,6 +120,8 @@ export const attemptsUntilDead = 5;
  */
 @Injectable()
 export class PersistOrders {
+  private readonly logger = new Logger(PersistOrders.name);
+
   constructor(
     private readonly database: Database,
     private readonly stock: StockStore,
@@ -191,7 +193,12 @@ export class PersistOrders {
     if (outcome.kind === 'refused') {
       const { attempts, discarded } = await countRefusal(tx, saleId, first, outcome.error);
       if (discarded) return this.writeRejected(tx, saleId, entries, 'discarded');
-      if (attempts < attemptsUntilDead) onRefused(outcome.error);
+      const isDead = attempts >= attemptsUntilDead;
+      // not Postgres's words: they may have the buyer's answers in them
+      const code = (outcome.error as { code?: unknown }).code;
+      const facts = { orderId: first.id, saleId, attempts, code };
+      this.logger.warn({ msg: isDead ? 'order is a dead letter' : 'order was refused by PostgreSQL', ...facts });
+      if (!isDead) onRefused(outcome.error);
       return [];
     }
     return this.writeRejected(tx, saleId, entries, outcome.kind);
@@ -257,7 +264,10 @@ export class PersistOrders {
     entries: readonly OutboxEntry[],
     reason: RejectReason,
   ): Promise<Written[]> {
-    for (const entry of entries) await this.writeRejectedOne(tx, saleId, entry, reason);
+    for (const entry of entries) {
+      await this.writeRejectedOne(tx, saleId, entry, reason);
+      this.logger.warn({ msg: 'order ends as rejected', orderId: entry.id, saleId, reason });
+    }
     return entries.map(({ id }) => ({ id, status: 'rejected', now: true }));
   }
 

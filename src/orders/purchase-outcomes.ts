@@ -26,6 +26,7 @@ export class PurchaseOutcomes {
       help: 'Purchases by what became of them: accepted, replayed, or the code of the refusal',
       labels: ['outcome'],
     });
+    this.outcomes.at('overloaded'); // from the start at 0, or the first would be no increase
   }
 
   /** What `purchase` returns or throws, counted. */

@@ -15,13 +15,14 @@ import { StockStore, type QueuedOrder } from '../inventory/index.js';
 import { Durability } from '../redis/index.js';
 import { MendSales, SaleSnapshots } from '../sales/index.js';
 import { LocalRefusals } from './local-refusals.js';
-import { newOrderId } from './new-order-id.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
 import { Overload } from './overload.js';
 import { refusal } from './refusal.js';
 
 export interface PurchaseRequest {
+  /** the id that the order will have: new, and never of the client's choice */
+  readonly orderId: string;
   readonly saleId: string;
   readonly buyerId: string;
   readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
@@ -116,9 +117,9 @@ export class PurchaseTickets {
 }
 
 function newOrder(sale: Sale, request: PurchaseRequest, items: readonly OrderItem[]): QueuedOrder {
-  const { buyerId, answers, idempotency } = request;
+  const { orderId, buyerId, answers, idempotency } = request;
   return {
-    id: newOrderId(),
+    id: orderId,
     buyerId,
     items,
     totalMinor: items.reduce((sum, item) => sum + item.quantity * item.unitPriceMinor, 0),

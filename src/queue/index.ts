@@ -1,1 +1,1 @@
-export { Queues, type OrdersJob } from './queues.js';
+export { Queues, type OrdersJob, type Carriers } from './queues.js';

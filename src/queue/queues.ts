@@ -1,7 +1,12 @@
 import { Queue, Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
+import type { FastifyInstance } from 'fastify';
 import type { RejectReason } from '../domain/index.js';
+import type { PageFile } from '../http/index.js';
 import { queuePrefix, type RedisServer } from '../redis/index.js';
+
+/** From where the trace of an order goes on, by the order's id. */
+export type Carriers = Readonly<Record<string, string>>;
 
 /** Orders to write: pointers into a sale's outbox. A lost one loses nothing, a doubled one does nothing. */
 export interface OrdersJob {
@@ -9,6 +14,8 @@ export interface OrdersJob {
   readonly orderIds: readonly string[];
   /** the orders shall end rejected for this reason; without it they shall be written */
   readonly rejectAs?: RejectReason;
+  /** W3C `traceparent` by order, of those whose traces are kept; without any, not one byte */
+  readonly traces?: Carriers;
 }
 
 const ordersQueue = 'orders';
@@ -40,6 +47,7 @@ export class Queues {
   private readonly orders: Queue<OrdersJob>;
   private readonly workers: Worker[] = [];
   private readonly workerConnections: (Redis | Cluster)[] = [];
+  private board: Promise<FastifyInstance> | undefined;
 
   constructor(
     private readonly redis: RedisServer,
@@ -70,6 +78,14 @@ export class Queues {
   /** Starts writing orders: `process` is called for up to `concurrency` jobs at once. */
   workOrders(concurrency: number, process: (job: OrdersJob) => Promise<void>): void {
     this.worker(ordersQueue, concurrency, (job: Job<OrdersJob>) => process(job.data));
+  }
+
+  /** A file of Bull Board, whose pages begin at `basePath`: to look at these queues. It is loaded when it is first asked for. */
+  async boardFile(basePath: string, target: string): Promise<PageFile> {
+    this.board ??= import('./board.js').then(({ bullBoard }) => bullBoard([this.orders], basePath));
+    const board = await this.board;
+    const { statusCode, headers, rawPayload } = await board.inject({ method: 'GET', url: target });
+    return { status: statusCode, contentType: String(headers['content-type'] ?? 'text/plain'), body: rawPayload };
   }
 
   /** Takes no more jobs, and waits for those in hand. */

@@ -17,6 +17,8 @@ const heartbeatMs = 1000;
 /** How long an admin waits for a reconciliation that runs: it may be reloading a thousand sales. */
 const patienceMs = 60_000;
 
+const passes = ['expire', 'return', 'requeue', 'close', 'compare'] as const;
+
 /** What one reconciliation did: orders, orders, orders' returns, sales, sales. */
 export interface Reconciliation {
   readonly expired: number;
@@ -60,6 +62,7 @@ export class Reconcile {
       labels,
     });
     this.failed = metrics.counters({ name: 'reconciler_failures_total', help: 'Passes that failed', labels });
+    for (const pass of passes) this.failed.at(pass); // from the start at 0, or the first would be no increase
   }
 
   /** Waits for one that runs, then runs one. @throws DomainError `unavailable`; what had been done stays done */
@@ -96,7 +99,7 @@ export class Reconcile {
   private async passes(): Promise<Reconciliation> {
     const startedAt = performance.now();
     const failures: unknown[] = [];
-    const run = async (name: string, pass: () => Promise<number>): Promise<number> => {
+    const run = async (name: (typeof passes)[number], pass: () => Promise<number>): Promise<number> => {
       const passStartedAt = performance.now();
       try {
         const done = await pass();

@@ -6,6 +6,7 @@ import { DomainError, type ErrorCode, type Order, type Sale, type SaleStep } fro
 import { bodyHash, idempotencyField } from '../../src/http/index.js';
 import { StockStore } from '../../src/inventory/index.js';
 import { EndHolds, OrderIntake, PersistOrders, SaleTallies } from '../../src/orders/index.js';
+import { newId } from '../../src/observability/index.js';
 import { PurchaseTickets, type PurchaseAnswer, type PurchaseRequest } from '../../src/orders/purchase-tickets.js';
 import { Database } from '../../src/postgres/index.js';
 import type { OrdersJob } from '../../src/queue/index.js';
@@ -224,7 +225,7 @@ export function purchaseOf(sale: Sale, buyerId: string, options: PurchaseOptions
   );
   const idempotency =
     key === undefined ? null : { field: idempotencyField(buyerId, key), bodyHash: bodyHash({ items }) };
-  return { saleId: sale.id, buyerId, items, answers: {}, idempotency };
+  return { orderId: newId(), saleId: sale.id, buyerId, items, answers: {}, idempotency };
 }
 
 /** What the client of the process that died heard. */

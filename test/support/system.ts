@@ -20,6 +20,8 @@ export interface SystemOptions {
   readonly workers?: number;
   readonly reconcilers?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** of what `log` gets; default `warn` */
+  readonly logLevel?: 'debug' | 'warn';
 }
 
 /** Sluice as in production, on servers of its own, every node in this process. */
@@ -35,16 +37,16 @@ export interface System {
   startNode(roles: string, env?: Readonly<Record<string, string>>): Promise<NestFastifyApplication>;
   /** Starts one more API node, which is told something else. */
   startApi(env?: Readonly<Record<string, string>>): Promise<ApiClient>;
-  /** Warnings and errors that the nodes logged. */
+  /** What the nodes logged: warnings and errors, or as the options have it. */
   readonly log: readonly string[];
   stop(): Promise<void>;
 }
 
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { apis: apiCount = 1, workers = 1, reconcilers = 1, env = {} } = options;
+  const { apis: apiCount = 1, workers = 1, reconcilers = 1, env = {}, logLevel = 'warn' } = options;
   const servers = await startTestServers();
   const log: string[] = [];
-  const logger = createLogger('warn', { write: (line) => void log.push(line) });
+  const logger = createLogger(logLevel, { write: (line) => void log.push(line) });
   const nodes: NestFastifyApplication[] = [];
 
   const startNode: System['startNode'] = async (roles, others = {}) => {

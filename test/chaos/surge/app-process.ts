@@ -38,6 +38,11 @@ export class AppProcess {
     return `http://127.0.0.1:${this.env.PORT ?? ''}`;
   }
 
+  /** undefined: it does not run just now */
+  get pid(): number | undefined {
+    return this.current?.hasEnded() === false ? this.current.pid : undefined;
+  }
+
   /** Sends it a signal. False: it does not run just now. */
   signal(signal: NodeJS.Signals): boolean {
     if (this.current === undefined || this.current.hasEnded()) return false;

@@ -8,8 +8,8 @@ const bytesPerId = 16;
 const pool = Buffer.alloc(idsPerPool * bytesPerId);
 let used = pool.length;
 
-/** A new order's id: UUIDv7, so that rows come in order; 74 of its bits cannot be guessed. */
-export function newOrderId(): string {
+/** A new id of a request, and of the order it makes: UUIDv7, so that rows come in order; 74 of its bits cannot be guessed. */
+export function newId(): string {
   if (used === pool.length) {
     randomFillSync(pool);
     used = 0;
