@@ -32,7 +32,12 @@ class ServersModule {
       (error: Error): void => {
         logger.warn({ err: error }, `${server}: ${error.message}`);
       };
-    const database = new Database(config.databaseUrl, warn('postgres'), transactionTimer(metrics));
+    const database = new Database(
+      config.databaseUrl,
+      warn('postgres'),
+      transactionTimer(metrics),
+      config.preparedStatements,
+    );
     const redis = new RedisServer(config.redisUrls, warn('redis'), scriptTimer(metrics));
     const providers = [
       { provide: Config, useValue: config },

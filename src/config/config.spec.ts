@@ -37,6 +37,9 @@ describe('readConfig', () => {
       queueMaxOrders: 1_000_000,
       queueMaxLagMs: 30_000,
       reconcileIntervalMs: 1000,
+      preparedStatements: true,
+      retentionDays: Infinity,
+      shutdownDrainMs: 0,
       logLevel: 'info',
     });
     expect([...config.roles]).toEqual(['api', 'worker', 'reconciler']);
@@ -58,6 +61,9 @@ describe('readConfig', () => {
       QUEUE_MAX_LAG_MS: '30s',
       RECONCILE_INTERVAL_MS: '99',
       LOG_LEVEL: 'loud',
+      DATABASE_PREPARED_STATEMENTS: 'yes',
+      RETENTION_DAYS: '0',
+      SHUTDOWN_DRAIN_MS: '5001',
     };
     const problems = problemsOf(wrong);
     for (const name of Object.keys(wrong)) expect(problems.join('\n')).toContain(`${name} must be`);

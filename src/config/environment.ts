@@ -167,6 +167,15 @@ export class Environment {
   @Is('an integer from 100 to 60000', integerBetween(100, 60_000))
   RECONCILE_INTERVAL_MS = '1000';
 
+  @Is('on or off', (text) => /^(on|off)$/.test(text))
+  DATABASE_PREPARED_STATEMENTS = 'on';
+
+  @Is('an integer from 1 to 36500, or off', orOff(integerBetween(1, 36_500)))
+  RETENTION_DAYS = 'off';
+
+  @Is('an integer from 0 to 5000', integerBetween(0, 5000))
+  SHUTDOWN_DRAIN_MS = '0';
+
   @Is(`one of ${logLevels.join(', ')}`, (text) => (logLevels as readonly string[]).includes(text))
   LOG_LEVEL = 'info';
 }

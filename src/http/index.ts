@@ -20,4 +20,5 @@ export { bodyHash, idempotencyField } from './idempotency.js';
 export { openApiDocument, Problems } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';
 export type { RequestLimits } from './request-limits.js';
+export { HttpAdapter } from './server.js';
 export { BuyerId, CurrentAdmin, Id, IdempotencyKey } from './route-input.js';
