@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { type Count, type Distribution, type Family, Metrics } from '../observability/index.js';
 import { ReturnStock } from '../orders/index.js';
 import { Database, type Queryable, type Statement } from '../postgres/index.js';
+import { ArchiveSalesPass } from './archive-sales.pass.js';
 import { CloseSalesPass } from './close-sales.pass.js';
 import { CompareStockPass } from './compare-stock.pass.js';
+import { DeleteOldOrdersPass } from './delete-old-orders.pass.js';
 import { ExpireHoldsPass } from './expire-holds.pass.js';
 import { RequeueOrdersPass } from './requeue-orders.pass.js';
 import { Survey } from './survey.js';
@@ -47,6 +49,8 @@ export class Reconcile {
     private readonly requeueOrders: RequeueOrdersPass,
     private readonly closeSales: CloseSalesPass,
     private readonly compareStock: CompareStockPass,
+    private readonly archiveSales: ArchiveSalesPass,
+    private readonly deleteOldOrders: DeleteOldOrdersPass,
     metrics: Metrics,
   ) {
     const labels = ['pass'];
@@ -56,7 +60,7 @@ export class Reconcile {
     );
     this.done = metrics.counters({
       name: 'reconciler_done_total',
-      help: 'What passes did: orders expired, returned or requeued, sales closed or reloaded',
+      help: 'What passes did: orders expired, returned or requeued, sales closed, reloaded or archived, old orders deleted',
       labels,
     });
     this.failed = metrics.counters({ name: 'reconciler_failures_total', help: 'Passes that failed', labels });
@@ -116,6 +120,8 @@ export class Reconcile {
     const requeued = await run('requeue', () => this.requeueOrders.run(sales));
     const closed = await run('close', () => this.closeSales.run(sales));
     const reloaded = await run('compare', () => this.compareStock.run(sales));
+    await run('archive', () => this.archiveSales.run());
+    await run('delete', () => this.deleteOldOrders.run());
     if (failures.length > 0) throw failures[0];
     return { expired, requeued, returned, closed, reloaded, durationMs: Math.round(performance.now() - startedAt) };
   }

@@ -14,7 +14,7 @@ import { until } from '../support/until.js';
 
 jest.setTimeout(120_000);
 /** Purchases begun in a second. */
-const rate = Number(process.env.ROLLING_RATE ?? 150);
+const rate = Number(process.env.ROLLING_RATE ?? 50);
 
 const teardown = new Teardown();
 let topology: Topology;
@@ -51,7 +51,7 @@ test('when every node is replaced during a surge, then no request fails and noth
       count(`${what}: ${String(error)}`);
       return null;
     });
-    if (answer !== null) count(`${what} ${answer.status} ${answer.status < 400 ? '' : answer.body.code}`.trimEnd());
+    if (answer !== null) count(`${what} ${answer.status} ${answer.status < 400 ? '' : answer.body.detail}`.trimEnd());
     if (answer?.status === 200 || answer?.status === 202) journal.note(answer.body);
     return answer;
   };
