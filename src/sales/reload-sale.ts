@@ -73,7 +73,7 @@ export class ReloadSale {
     const mended = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       const sale = await this.sales.find(saleId, tx);
-      if (sale === null || sale.archivedAt !== null || (await this.reader.read(tx, sale)).well) return false;
+      if (sale?.archivedAt !== null || (await this.reader.read(tx, sale)).well) return false;
       await this.loadWhole(tx, sale);
       // the first load is part of the sale's creation
       if (sale.epoch > 0) await this.audit.record(tx, { actor: systemActor, action: 'sale.reloaded', saleId });

@@ -126,8 +126,12 @@ describe('archiving', () => {
 
   test('when a sale is open, was closed just now, or has an order on its way or a running hold, then it stays', async () => {
     const open = await openSale(system.api);
-    const fresh = await closed({}, async (sale) => void (await claimed(sale, 'ann')));
-    const held = await closed({}, async (sale) => void (await writtenOrder(system.api, sale, 'ann')));
+    const fresh = await closed({}, async (sale) => {
+      await claimed(sale, 'ann');
+    });
+    const held = await closed({}, async (sale) => {
+      await writtenOrder(system.api, sale, 'ann');
+    });
     await age(open, '25 hours');
     await age(held, '25 hours');
     await age(fresh, '23 hours');
@@ -148,7 +152,9 @@ describe('retention', () => {
       for (const name of times(3, (i) => `buyer-${i}`)) await claimed(open, name);
       await system.sql.query(fill, [open.id, open.types[0]]);
     });
-    const kept = await archived({}, async (open) => void (await claimed(open, 'ann')));
+    const kept = await archived({}, async (open) => {
+      await claimed(open, 'ann');
+    });
     await age(sale, '31 days');
     await age(kept, '29 days');
 
@@ -173,8 +179,10 @@ describe('retention', () => {
       );
     for (const table of ['orders', 'buyer_totals'])
       expect([await count(table, sale.id), await count(table, kept.id)]).toEqual([0, 1]);
-    const [figures] = (await system.sql.query('SELECT taken FROM ticket_types WHERE sale_id = $1', [sale.id])).rows;
-    expect(figures).toEqual({ taken: 3 });
+    const { rows } = await system.sql.query<{ taken: number }>('SELECT taken FROM ticket_types WHERE sale_id = $1', [
+      sale.id,
+    ]);
+    expect(rows).toEqual([{ taken: 3 }]);
     expect(await inventoryOf(system.api, sale)).toMatchObject([{ available: 7, confirmed: 3, drift: 0 }]);
     expect((await system.api.get(`${sale.admin}/orders`, admin)).body.data).toEqual([]);
     expect(await pass.run()).toBe(0);

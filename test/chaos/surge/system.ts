@@ -80,9 +80,14 @@ export async function startSystem(
   }
 
   const ready = async (): Promise<void> => {
-    const all = async (): Promise<boolean> =>
-      (await Promise.all([...apps.values()].map((app) => app.isReady()))).every(Boolean);
-    await until(all, { timeoutMs: readyTimeoutMs, intervalMs: 100 });
+    const down = new Set(apps.keys());
+    const all = async (): Promise<boolean> => {
+      await Promise.all([...apps].map(async ([name, app]) => (await app.isReady()) && down.delete(name)));
+      return down.size === 0;
+    };
+    await until(all, { timeoutMs: readyTimeoutMs, intervalMs: 100 }).catch((cause: unknown) => {
+      throw new Error(`not ready: ${[...down].join(', ')}`, { cause });
+    });
   };
   await ready();
   const nodeUrls = [...apps].filter(([name]) => name.startsWith('api')).map(([, { url }]) => url);
