@@ -108,7 +108,7 @@ export class ApiClient {
 
   constructor(
     readonly url: string,
-    private readonly contract: OpenApiContract,
+    private readonly contract: Pick<OpenApiContract, 'check'>,
   ) {}
 
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
