@@ -24,9 +24,11 @@ afterAll(() => system.stop());
 
 const keysOf = (sale: GivenSale): Promise<string[]> => system.redis.keys(`sluice:{${sale.id}}:*`);
 
-/** Redis's keys of a sale but for the marks of its orders, which expire. */
+/** Redis's keys of a sale that do not expire by themselves. */
 async function lastingKeysOf(sale: GivenSale): Promise<string[]> {
-  return (await keysOf(sale)).filter((key) => !key.includes(':changed:'));
+  const keys = await keysOf(sale);
+  const ttls = await Promise.all(keys.map((key) => system.redis.pttl(key)));
+  return keys.filter((_, i) => ttls[i] === -1);
 }
 
 async function closed(options: SaleOptions, buy: (sale: GivenSale) => Promise<void>): Promise<GivenSale> {
