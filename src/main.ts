@@ -55,13 +55,14 @@ async function runMember(config: Config, logger: Logger): Promise<void> {
   const metrics = new Metrics();
   const member = new Member(metrics);
   const app = await createApp(config, logger, metrics);
+  // the port is the API processes'
+  if (config.roles.has('api')) await app.listen(config.port, config.host);
+  else await app.init();
+  // told to stop before, it just ends: an application cannot be closed while it starts
   member.onStop(() => {
     exitAfterDeadline(logger);
     void finish(app, config, logger);
   });
-  // the port is the API processes'
-  if (config.roles.has('api')) await app.listen(config.port, config.host);
-  else await app.init();
   await announce(app, config, logger);
   reloadOnSignal(app, config);
   member.ready();
