@@ -2,6 +2,8 @@
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  // whole processes, and a step of their own in .ci/run: npm test -- --testPathIgnorePatterns -- test/topology
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/topology/'],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   // Compiles with .swcrc, the same settings as the build.

@@ -34,7 +34,12 @@ class ServersModule {
       (error: Error): void => {
         logger.warn({ err: error }, `${server}: ${error.message}`);
       };
-    const database = new Database(config.databaseUrl, warn('postgres'), transactionTimer(metrics, traces));
+    const database = new Database(
+      config.databaseUrl,
+      warn('postgres'),
+      transactionTimer(metrics, traces),
+      config.preparedStatements,
+    );
     const redis = new RedisServer(config.redisUrls, warn('redis'), scriptTimer(metrics, traces));
     const providers = [
       { provide: Config, useValue: config },

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LimitRequests } from './admission/index.js';
 import { createApp } from './bootstrap.js';
 import { ConfigError, readConfig, type Config } from './config/index.js';
+import type { HttpAdapter } from './http/index.js';
 import { createLogger, Metrics, type Logger } from './observability/index.js';
 import { migrate } from './postgres/index.js';
 import { Member, ProcessGroup } from './processes/index.js';
@@ -20,7 +21,7 @@ async function runAlone(config: Config, logger: Logger): Promise<void> {
   await announce(app, config, logger);
   reloadOnSignal(app, config);
   stopOnSignal(logger, () => {
-    void finish(app, logger);
+    void finish(app, config, logger);
   });
 }
 
@@ -56,7 +57,7 @@ async function runMember(config: Config, logger: Logger): Promise<void> {
   const app = await createApp(config, logger, metrics);
   member.onStop(() => {
     exitAfterDeadline(logger);
-    void finish(app, logger);
+    void finish(app, config, logger);
   });
   // the port is the API processes'
   if (config.roles.has('api')) await app.listen(config.port, config.host);
@@ -112,8 +113,10 @@ function exitAfterDeadline(logger: Logger, before: () => void = () => undefined)
   }, shutdownDeadlineMs).unref();
 }
 
-async function finish(app: NestFastifyApplication, logger: Logger): Promise<void> {
+async function finish(app: NestFastifyApplication, config: Config, logger: Logger): Promise<void> {
   try {
+    if (config.shutdownDrainMs > 0)
+      await (app.getHttpAdapter() as unknown as HttpAdapter).drain(config.shutdownDrainMs);
     await app.close();
     process.exit(0);
   } catch (error) {

@@ -37,6 +37,9 @@ describe('readConfig', () => {
       queueMaxOrders: 1_000_000,
       queueMaxLagMs: 30_000,
       reconcileIntervalMs: 1000,
+      preparedStatements: true,
+      retentionDays: Infinity,
+      shutdownDrainMs: 0,
       logLevel: 'info',
       traces: null,
     });
@@ -61,6 +64,9 @@ describe('readConfig', () => {
       LOG_LEVEL: 'loud',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'hunter2',
       OTEL_TRACES_SAMPLER_ARG: '1.5',
+      DATABASE_PREPARED_STATEMENTS: 'yes',
+      RETENTION_DAYS: '0',
+      SHUTDOWN_DRAIN_MS: '5001',
     };
     const problems = problemsOf(wrong);
     for (const name of Object.keys(wrong)) expect(problems.join('\n')).toContain(`${name} must be`);

@@ -10,6 +10,7 @@ import {
   readRateLimits,
   rateLimitTextsOf,
 } from './rate-limits.js';
+import { readSecretFiles } from './secret-files.js';
 
 export type Role = (typeof roles)[number];
 export type AdminRole = (typeof adminRoles)[number];
@@ -73,6 +74,12 @@ export class Config {
   /** addresses and CIDR blocks of the proxies whose `X-Forwarded-For` counts; empty: nobody's */
   readonly trustProxy: readonly string[];
   readonly reconcileIntervalMs: number;
+  /** false: behind a pooler that gives each transaction another connection, and does not know the statements of the last */
+  readonly preparedStatements: boolean;
+  /** days after which the orders of an archived sale are deleted; Infinity: never */
+  readonly retentionDays: number;
+  /** how long connections that are open stay served once the process is told to stop */
+  readonly shutdownDrainMs: number;
   readonly logLevel: LogLevel;
   /** null: nothing is traced */
   readonly traces: TracesConfig | null;
@@ -103,6 +110,9 @@ export class Config {
     this.rateLimitFailureMode = valid.RATE_LIMIT_FAILURE_MODE === 'closed' ? 'closed' : 'open';
     this.trustProxy = Object.freeze(valid.TRUST_PROXY === 'off' ? [] : listed(valid.TRUST_PROXY));
     this.reconcileIntervalMs = Number(valid.RECONCILE_INTERVAL_MS);
+    this.preparedStatements = valid.DATABASE_PREPARED_STATEMENTS === 'on';
+    this.retentionDays = bound(valid.RETENTION_DAYS);
+    this.shutdownDrainMs = Number(valid.SHUTDOWN_DRAIN_MS);
     this.logLevel = valid.LOG_LEVEL as LogLevel;
     this.traces = traces(valid);
     Object.freeze(this);
@@ -124,18 +134,23 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the environment: the only place that does. An empty variable counts as not set.
+ * Reads the environment: the only place that does. An empty variable counts as not set. `NAME_FILE` names a file with a secret's text.
  * @throws ConfigError naming every variable that is wrong
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const environment = new Environment();
+  const files = readSecretFiles(env);
   for (const name of Object.keys(environment) as (keyof Environment)[]) {
-    const text = env[name];
+    const text = files.texts.get(name) ?? env[name];
     if (text !== undefined && text !== '') environment[name] = text;
   }
 
-  const problems = validateSync(environment).flatMap((error) => Object.values(error.constraints ?? {}));
-  problems.push(...contradictions(environment));
+  const wrong = validateSync(environment).flatMap((error) => Object.values(error.constraints ?? {}));
+  // what is wrong with its file is all there is to say of a secret
+  const problems = [...wrong, ...contradictions(environment)].filter(
+    (problem) => !files.unread.some((name) => problem.startsWith(name)),
+  );
+  problems.push(...files.problems);
   let rateLimits: RateLimits | undefined;
   try {
     rateLimits = readRateLimits(environment, environment.RATE_LIMITS_FILE);
@@ -146,6 +161,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   if (problems.length > 0 || rateLimits === undefined) throw new ConfigError(problems);
 
   return new Config(environment, rateLimits);
+}
+
+/** The database alone, for a command that needs nothing else. @throws ConfigError */
+export function readDatabaseUrl(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  const { texts, problems } = readSecretFiles({
+    DATABASE_URL: env.DATABASE_URL,
+    DATABASE_URL_FILE: env.DATABASE_URL_FILE,
+  });
+  const url = texts.get('DATABASE_URL') ?? env.DATABASE_URL ?? '';
+  if (problems.length > 0) throw new ConfigError(problems);
+  if (url === '') throw new ConfigError(['DATABASE_URL is required']);
+  return url;
 }
 
 /** What is wrong with variables taken together, each of them being well formed. */

@@ -174,6 +174,15 @@ export class Environment {
   @Is('a number from 0 to 1', (text) => /^(0(\.\d{1,9})?|1(\.0{1,9})?)$/.test(text))
   OTEL_TRACES_SAMPLER_ARG = '1';
 
+  @Is('on or off', (text) => /^(on|off)$/.test(text))
+  DATABASE_PREPARED_STATEMENTS = 'on';
+
+  @Is('an integer from 1 to 36500, or off', orOff(integerBetween(1, 36_500)))
+  RETENTION_DAYS = 'off';
+
+  @Is('an integer from 0 to 5000', integerBetween(0, 5000))
+  SHUTDOWN_DRAIN_MS = '0';
+
   @Is(`one of ${logLevels.join(', ')}`, (text) => (logLevels as readonly string[]).includes(text))
   LOG_LEVEL = 'info';
 }

@@ -43,6 +43,8 @@ export interface Sale {
   readonly ticketTypes: readonly TicketType[];
   /** counts the reloads and changes of the sale's stock; Redis must hold the same number */
   readonly epoch: number;
+  /** when Redis forgot the sale, long after it was closed: Postgres alone answers for it. Null: Redis has it */
+  readonly archivedAt: Date | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }

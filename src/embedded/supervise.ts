@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile } from 'node:fs/promises';
+import { constants, open, readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
 import { becomesTrue } from './poll.js';
@@ -80,7 +80,9 @@ export async function supervise(
   args: readonly string[],
   options: SuperviseOptions,
 ): Promise<Supervised> {
-  const log = await open(options.logFile, 'w', 0o600);
+  // appended to: a server may open the same file a second time
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
+  const log = await open(options.logFile, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
   try {
     const shell = spawn(
       '/bin/sh',

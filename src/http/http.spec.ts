@@ -17,6 +17,7 @@ import {
   createHttpApp,
   CurrentAdmin,
   FreeObject,
+  type HttpAdapter,
   Id,
   IdempotencyKey,
   Integer,
@@ -489,8 +490,8 @@ describe('administrators', () => {
   const as = (key: string): { headers: Record<string, string> } => ({ headers: { authorization: `Bearer ${key}` } });
 
   test('when the role suffices, then the handler gets the administrator', async () => {
-    expect((await ask('/v1/admin/sales', as(keys.viewer))).body).toEqual({ name: 'vera', role: 'viewer' });
-    expect((await ask(`/v1/admin/sales/${id}/open`, { method: 'POST', ...as(keys.operator) })).body).toEqual({
+    expect((await ask('/v1/admin/sales', as(keys.viewer))).body).toMatchObject({ name: 'vera', role: 'viewer' });
+    expect((await ask(`/v1/admin/sales/${id}/open`, { method: 'POST', ...as(keys.operator) })).body).toMatchObject({
       name: 'otto',
       role: 'operator',
     });
@@ -610,6 +611,29 @@ test('when the application closes, then a request on an open connection gets 503
   });
   expect(answer).toMatch(/200 OK[\s\S]*503 Service Unavailable[\s\S]*"code":"unavailable"/);
   await closing.close();
+});
+
+test('when the application drains, then an open connection has one more answer and no new one is taken', async () => {
+  const draining = await start(TestModule);
+  await draining.listen(0, '127.0.0.1');
+  const { port: drainingPort } = draining.getHttpServer().address() as { port: number };
+  const ping = 'GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n';
+  const socket = connect(drainingPort, '127.0.0.1');
+  let text = '';
+  socket.on('data', (bytes) => {
+    text += bytes.toString();
+  });
+  socket.write(ping);
+  await once(socket, 'data');
+  const drained = (draining.getHttpAdapter() as unknown as HttpAdapter).drain(5_000);
+  const refused = connect(drainingPort, '127.0.0.1');
+  const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('ECONNREFUSED');
+  socket.write(ping);
+  await once(socket, 'close');
+  expect(text).toMatch(/200 OK[\s\S]*200 OK[\s\S]*connection: close/i);
+  await drained;
+  await draining.close();
 });
 
 test('when the application closes, then it does not wait for a body that never ends', async () => {

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import type { Type } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -33,6 +35,7 @@ const timeoutCheckIntervalMs = 5_000;
 const idleCloseIntervalMs = 100;
 /** Longer than any answer takes once waiting buyers were let go; what is still open is a client that does not go on. */
 const closeGraceMs = 5_000;
+const drainLookMs = 20;
 
 export interface HttpOptions {
   readonly config: Identities & Pick<Config, 'corsOrigins' | 'trustProxy'>;
@@ -52,6 +55,7 @@ export class HttpAdapter extends FastifyAdapter {
   limits: RequestLimits | undefined;
   /** set once Nest has made them, where there are some */
   sessions: AdminSessions | undefined;
+  private draining = false;
   private closing = false;
   private readonly authentication: Authentication;
 
@@ -97,6 +101,7 @@ export class HttpAdapter extends FastifyAdapter {
     instance.addHook('onRequest', (request, reply, done) => {
       reply.headers(request.raw.url?.startsWith('/docs') === true ? docsHeaders : apiHeaders);
       reply.header('x-request-id', request.id);
+      if (this.draining) reply.raw.shouldKeepAlive = false;
       if (this.closing) {
         reply.header('connection', 'close');
         done(refuse('unavailable'));
@@ -124,8 +129,15 @@ export class HttpAdapter extends FastifyAdapter {
         clearTimeout(deadline);
       };
       instance.server.once('close', clear);
-      if (!instance.server.listening) clear();
-      done();
+      if (instance.server.listening) {
+        done();
+        return;
+      }
+      // drained: Node waits for nothing any more
+      void this.whileOpen(closeGraceMs).then(() => {
+        clear();
+        done();
+      });
     });
   }
 
@@ -145,10 +157,30 @@ export class HttpAdapter extends FastifyAdapter {
     return this.instance as never;
   }
 
+  /**
+   * Takes no new connection, and has those that are open end by themselves: each answer is the last on its connection, and an idle one
+   * is left to the proxy in front, which drops it by its own clock. Were it closed from here, a request might be on its way already,
+   * and no proxy may send a purchase twice. Resolves when none is left, or the time is up.
+   */
+  async drain(ms: number): Promise<void> {
+    this.draining = true;
+    // that of the class above: Node's HTTP server would close what is idle
+    Server.prototype.close.call((this.instance as unknown as FastifyInstance).server);
+    await this.whileOpen(ms);
+  }
+
   /** Nest says that it will close: what comes from now on is somebody else's to answer. */
   override beforeClose(): void {
     this.closing = true;
     super.beforeClose();
+  }
+
+  /** Resolves when no connection is open, or the time is up. */
+  private async whileOpen(ms: number): Promise<void> {
+    const { server } = this.instance as unknown as FastifyInstance;
+    const count = promisify(server.getConnections.bind(server));
+    for (const deadline = performance.now() + ms; performance.now() < deadline && (await count()) > 0;)
+      await delay(drainLookMs);
   }
 }
 

@@ -4,8 +4,8 @@ import { v7 as newId } from 'uuid';
 import type { Tally } from '../orders/index.js';
 import { figuresKey, figuresSentKey, RedisServer, type Script } from '../redis/index.js';
 
-/** After the last thing that happened in a sale. */
-const keptMs = 7 * 24 * 3_600_000;
+/** After the last thing that happened in a sale: when it is archived they are gone. */
+const keptMs = 24 * 3_600_000;
 /** A batch whose answer was lost is sent again within this time, or counts twice. */
 const rememberedMs = 600_000;
 

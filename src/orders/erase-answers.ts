@@ -52,7 +52,7 @@ export class EraseAnswers {
 
   /** Redis first: an order that leaves an outbox between the two questions is in Postgres for the second. */
   private async salesOf(buyerId: string): Promise<Set<string>> {
-    const ids = await this.sales.publicIds();
+    const ids = await this.sales.liveIds();
     const may = await askOfSales(ids, (id) => this.stock.mayHold(id, buyerId));
     const written = await this.database.rows<{ id: string }>(salesOfBuyer, [buyerId]);
     return new Set([...ids.filter((_, index) => may[index]), ...written.map(({ id }) => id)]);

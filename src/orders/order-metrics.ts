@@ -24,7 +24,7 @@ const acrossProcesses = 'max';
 @Injectable()
 export class OrderMetrics {
   private readonly outbox: OutboxWatch;
-  private readonly saleIds = new LazyFigures(() => this.sales.publicIds(), 1000, salesDeadlineMs);
+  private readonly saleIds = new LazyFigures(() => this.sales.liveIds(), 1000, salesDeadlineMs);
   /** kept for as long as Postgres is away */
   private known: readonly string[] = [];
 

@@ -142,7 +142,10 @@ export class OrderReader implements BeforeApplicationShutdown {
     const { status, buyerId } = filter;
     if (status !== undefined && status !== 'queued') return this.orders.list(saleId, filter, before, limit + 1);
     const trusted = await this.stock.isTrusted(saleId);
-    if (status === 'queued' && !trusted) throw await this.notYetKnown(saleId);
+    if (status === 'queued' && !trusted) {
+      if ((await this.sales.get(saleId)).archivedAt !== null) return [];
+      throw await this.notYetKnown(saleId);
+    }
     const queued = await this.queued(saleId, buyerId, before, limit);
     if (status === 'queued') return queued;
     const written = await this.orders.list(saleId, filter, before, limit + 1 + queued.length);
@@ -189,7 +192,8 @@ export class OrderReader implements BeforeApplicationShutdown {
 
   /** Neither server has the order, but Redis may have lost it: that is no 404 yet, unless there is no such sale. */
   private async notYetKnown(saleId: string): Promise<Error> {
-    await this.sales.get(saleId);
+    const { archivedAt } = await this.sales.get(saleId);
+    if (archivedAt !== null) return notFound('order');
     this.mender.notice(saleId);
     return recovering();
   }

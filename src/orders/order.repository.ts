@@ -122,9 +122,16 @@ const end: Statement = {
       UPDATE ticket_types t SET taken = t.taken - types.quantity FROM types WHERE t.id = types.id
     ), returns AS (
       INSERT INTO stock_returns (sale_id, order_id, epoch)
-      SELECT s.id, e.id, s.epoch FROM ended e CROSS JOIN sales s WHERE s.id = $1
+      SELECT s.id, e.id, s.epoch FROM ended e CROSS JOIN sales s WHERE s.id = $1 AND s.archived_at IS NULL
     )
     SELECT id FROM ended`,
+};
+
+const bound: Statement = {
+  name: 'order-of-key',
+  text: `
+    SELECT id, body_hash AS "bodyHash" FROM orders
+    WHERE sale_id = $1 AND idempotency = $2 AND reason IS DISTINCT FROM 'duplicate'`,
 };
 
 /** A statement of its own: one that waited for the order's row would not see the payment for which it waited. */
@@ -176,6 +183,11 @@ export class OrderRepository {
   /** Those of the orders that Postgres has, in no order. */
   async findMany(saleId: string, orderIds: readonly string[]): Promise<Order[]> {
     return (await this.database.rows<OrderRow>(findMany, [saleId, orderIds])).map(toOrder);
+  }
+
+  /** The order that an idempotency key belongs to; null: none that Postgres has. */
+  async ofKey(saleId: string, field: string): Promise<{ id: string; bodyHash: string | null } | null> {
+    return (await this.database.rows<{ id: string; bodyHash: string | null }>(bound, [saleId, field]))[0] ?? null;
   }
 
   /** Newest first, those older than `before` (an id), at the most `limit`. */

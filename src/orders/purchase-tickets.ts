@@ -17,6 +17,7 @@ import { MendSales, SaleSnapshots } from '../sales/index.js';
 import { LocalRefusals } from './local-refusals.js';
 import { OrderIntake } from './order-intake.js';
 import { OrderReader, queuedOrder } from './order-reader.js';
+import { OrderRepository } from './order.repository.js';
 import { Overload } from './overload.js';
 import { refusal } from './refusal.js';
 
@@ -44,6 +45,7 @@ export class PurchaseTickets {
     private readonly stock: StockStore,
     private readonly intake: OrderIntake,
     private readonly orders: OrderReader,
+    private readonly written: OrderRepository,
     private readonly durability: Durability,
     private readonly mender: MendSales,
     private readonly refusals: LocalRefusals,
@@ -66,6 +68,7 @@ export class PurchaseTickets {
 
   private purchase(sale: Sale, request: PurchaseRequest): Promise<PurchaseAnswer | DomainError> | DomainError {
     const items = checkedItems(sale, request);
+    if (sale.archivedAt !== null) return this.fromArchive(sale.id, request);
     const overloaded = this.overload.refusal();
     if (overloaded !== null) return this.replayOnly(request, overloaded);
     if (request.idempotency === null) {
@@ -102,6 +105,14 @@ export class PurchaseTickets {
         return refused;
       }
     }
+  }
+
+  /** Of an archived sale Postgres knows the keys, and nothing is sold any more. */
+  private async fromArchive(saleId: string, { idempotency }: PurchaseRequest): Promise<PurchaseAnswer | DomainError> {
+    const bound = idempotency && (await this.written.ofKey(saleId, idempotency.field));
+    if (bound === null) return refusal({ kind: 'closed' });
+    if (bound.bodyHash !== idempotency?.bodyHash) return refusal({ kind: 'key-reused' });
+    return { order: await this.orders.find(saleId, bound.id), replayed: true };
   }
 
   /** A replay takes nothing, so it is answered however full the outbox is; every new purchase is `refused`. */

@@ -37,6 +37,8 @@ export class Database implements Queryable {
     onError: (error: Error) => void,
     /** told of every transaction, with the wait for a connection and for locks */
     private readonly onTransaction?: (outcome: 'committed' | 'failed', seconds: number) => void,
+    /** false: every statement is parsed anew. PgBouncer below 1.21 gives the next transaction a connection that does not know it */
+    private readonly prepares = true,
   ) {
     this.pool = new pg.Pool({
       connectionString: url,
@@ -56,7 +58,7 @@ export class Database implements Queryable {
 
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return (await this.pool.query(bounded(statement, values, queryTimeoutMs))).rows as Row[];
+      return (await this.pool.query(this.bounded(statement, values, queryTimeoutMs))).rows as Row[];
     } catch (error) {
       throw asUnavailable(error);
     }
@@ -104,7 +106,7 @@ export class Database implements Queryable {
       );
       const result = await work({
         rows: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
-          (await client.query(bounded(statement, values, patienceMs + 1000))).rows as Row[],
+          (await client.query(this.bounded(statement, values, patienceMs + 1000))).rows as Row[],
       });
       await client.query('COMMIT');
       return result;
@@ -118,10 +120,10 @@ export class Database implements Queryable {
       client.release(broken);
     }
   }
-}
 
-/** `pg` takes the bound of a single query from its configuration, but its types do not say so. */
-function bounded(statement: Statement, values: readonly unknown[], timeoutMs: number): pg.QueryConfig {
-  const config = { ...statement, values: [...values], query_timeout: timeoutMs };
-  return config;
+  /** `pg` takes the bound of a single query from its configuration, but its types do not say so. */
+  private bounded({ name, text }: Statement, values: readonly unknown[], timeoutMs: number): pg.QueryConfig {
+    const config = { text, values: [...values], query_timeout: timeoutMs, ...(this.prepares ? { name } : {}) };
+    return config;
+  }
 }

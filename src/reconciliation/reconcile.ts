@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { type Count, type Distribution, type Family, Metrics } from '../observability/index.js';
 import { ReturnStock } from '../orders/index.js';
 import { Database, type Queryable, type Statement } from '../postgres/index.js';
+import { ArchiveSalesPass } from './archive-sales.pass.js';
 import { CloseSalesPass } from './close-sales.pass.js';
 import { CompareStockPass } from './compare-stock.pass.js';
+import { DeleteOldOrdersPass } from './delete-old-orders.pass.js';
 import { ExpireHoldsPass } from './expire-holds.pass.js';
 import { RequeueOrdersPass } from './requeue-orders.pass.js';
 import { Survey } from './survey.js';
@@ -17,7 +19,7 @@ const heartbeatMs = 1000;
 /** How long an admin waits for a reconciliation that runs: it may be reloading a thousand sales. */
 const patienceMs = 60_000;
 
-const passes = ['expire', 'return', 'requeue', 'close', 'compare'] as const;
+const passes = ['expire', 'return', 'requeue', 'close', 'compare', 'archive', 'delete'] as const;
 
 /** What one reconciliation did: orders, orders, orders' returns, sales, sales. */
 export interface Reconciliation {
@@ -49,6 +51,8 @@ export class Reconcile {
     private readonly requeueOrders: RequeueOrdersPass,
     private readonly closeSales: CloseSalesPass,
     private readonly compareStock: CompareStockPass,
+    private readonly archiveSales: ArchiveSalesPass,
+    private readonly deleteOldOrders: DeleteOldOrdersPass,
     metrics: Metrics,
   ) {
     const labels = ['pass'];
@@ -58,7 +62,7 @@ export class Reconcile {
     );
     this.done = metrics.counters({
       name: 'reconciler_done_total',
-      help: 'What passes did: orders expired, returned or requeued, sales closed or reloaded',
+      help: 'What passes did: orders expired, returned or requeued, sales closed, reloaded or archived, old orders deleted',
       labels,
     });
     this.failed = metrics.counters({ name: 'reconciler_failures_total', help: 'Passes that failed', labels });
@@ -119,6 +123,8 @@ export class Reconcile {
     const requeued = await run('requeue', () => this.requeueOrders.run(sales));
     const closed = await run('close', () => this.closeSales.run(sales));
     const reloaded = await run('compare', () => this.compareStock.run(sales));
+    await run('archive', () => this.archiveSales.run());
+    await run('delete', () => this.deleteOldOrders.run());
     if (failures.length > 0) throw failures[0];
     return { expired, requeued, returned, closed, reloaded, durationMs: Math.round(performance.now() - startedAt) };
   }

@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { OrdersModule } from '../orders/index.js';
+import { ArchiveSalesPass } from './archive-sales.pass.js';
 import { CloseSalesPass } from './close-sales.pass.js';
 import { CompareStockPass } from './compare-stock.pass.js';
+import { DeleteOldOrdersPass } from './delete-old-orders.pass.js';
 import { ExpireHoldsPass } from './expire-holds.pass.js';
 import { Reconcile } from './reconcile.js';
 import { Reconciler } from './reconciler.js';
@@ -11,7 +13,17 @@ import { Survey } from './survey.js';
 
 @Module({
   imports: [OrdersModule],
-  providers: [Survey, ExpireHoldsPass, RequeueOrdersPass, CloseSalesPass, CompareStockPass, Reconcile, Reconciler],
+  providers: [
+    Survey,
+    ExpireHoldsPass,
+    RequeueOrdersPass,
+    CloseSalesPass,
+    CompareStockPass,
+    ArchiveSalesPass,
+    DeleteOldOrdersPass,
+    Reconcile,
+    Reconciler,
+  ],
   exports: [Reconcile, Reconciler],
 })
 export class ReconciliationModule {}

@@ -7,7 +7,7 @@ const ledgers: Statement = {
   text: `
     SELECT s.id, s.epoch, (SELECT count(*) FROM stock_returns r WHERE r.sale_id = s.id) AS returns,
       json_object_agg(t.id, t.capacity - t.taken) AS "left"
-    FROM sales s JOIN ticket_types t ON t.sale_id = s.id GROUP BY s.id`,
+    FROM sales s JOIN ticket_types t ON t.sale_id = s.id WHERE s.archived_at IS NULL GROUP BY s.id`,
 };
 
 interface Ledger {
@@ -26,7 +26,7 @@ export interface Surveyed extends Ledger {
   readonly difference: ReadonlyMap<string, number>;
 }
 
-/** One look at all sales, for the passes that follow. */
+/** One look at all sales that Redis has, for the passes that follow. */
 @Injectable()
 export class Survey {
   constructor(

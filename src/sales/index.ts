@@ -1,3 +1,4 @@
+export { ArchiveSale } from './archive-sale.js';
 export { AuditLog, systemActor, type AuditEntry } from './audit-log.js';
 export { MendSales } from './mend-sales.js';
 export { ReloadSale, type Take } from './reload-sale.js';

@@ -73,7 +73,7 @@ export class ReloadSale {
     const mended = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       const sale = await this.sales.find(saleId, tx);
-      if (sale === null || (await this.reader.read(tx, sale)).well) return false;
+      if (sale?.archivedAt !== null || (await this.reader.read(tx, sale)).well) return false;
       await this.loadWhole(tx, sale);
       // the first load is part of the sale's creation
       if (sale.epoch > 0) await this.audit.record(tx, { actor: systemActor, action: 'sale.reloaded', saleId });
@@ -142,6 +142,7 @@ export class ReloadSale {
   }
 
   private async take(tx: Queryable, sale: Sale, claim: StockClaim): Promise<'taken' | 'sold_out' | 'limit_exceeded'> {
+    if (sale.archivedAt !== null) return 'taken'; // Postgres has taken it, and nobody else asks
     const epochs = { from: sale.epoch, to: sale.epoch + 1 };
     const { kind } = await this.stock.retake(sale.id, epochs, fieldsOf(sale), claim);
     switch (kind) {
@@ -179,7 +180,7 @@ export class ReloadSale {
         const below = after.ticketTypes.filter(({ capacity, taken }) => capacity < taken);
         if (below.length > 0) throw capacityBelowTaken(below.map(({ id }) => id));
         await this.sales.updateCapacities(tx, after);
-        await this.applyToRedis(tx, before, after);
+        if (before.archivedAt === null) await this.applyToRedis(tx, before, after);
         return { before, after };
       });
     } catch (error) {
@@ -200,7 +201,7 @@ export class ReloadSale {
   /** A reload that came first has counted it: the epoch tells. One that dies here leaves a drift that calls for one. */
   private async offerAddedCapacity(before: Sale, after: Sale): Promise<void> {
     const added = differences(before, after, 1);
-    if (added.size === 0) return;
+    if (added.size === 0 || after.archivedAt !== null) return;
     await this.database.transaction(async (tx) => {
       await gateExclusive(tx, after.id);
       const sale = await this.sales.find(after.id, tx);

@@ -51,6 +51,7 @@ export function newSale(input: SaleInput): Sale {
     buyerFields: input.buyerFields ?? [],
     ticketTypes: input.ticketTypes.map(newTicketType),
     epoch: 0,
+    archivedAt: null,
     createdAt: now,
     updatedAt: now,
   });

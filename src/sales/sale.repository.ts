@@ -6,7 +6,7 @@ const find: Statement = {
   name: 'find-sale',
   text: `
     SELECT s.id, s.name, s.status, s.opens_at AS "opensAt", s.closes_at AS "closesAt", s.hold_seconds AS "holdSeconds",
-      s.max_per_buyer AS "maxPerBuyer", s.payment, s.currency, s.buyer_fields AS "buyerFields", s.epoch,
+      s.max_per_buyer AS "maxPerBuyer", s.payment, s.currency, s.buyer_fields AS "buyerFields", s.epoch, s.archived_at AS "archivedAt",
       s.created_at AS "createdAt", s.updated_at AS "updatedAt",
       (SELECT json_agg(json_build_object('id', t.id, 'name', t.name, 'priceMinor', t.price_minor, 'capacity', t.capacity,
           'taken', t.taken, 'maxPerOrder', t.max_per_order) ORDER BY t.position)
@@ -61,9 +61,19 @@ const findOver: Statement = {
   text: `SELECT id FROM sales WHERE status IN ('open', 'paused') AND closes_at <= $1 ORDER BY closes_at`,
 };
 
-const publicIds: Statement = {
-  name: 'public-sale-ids',
-  text: `SELECT id FROM sales WHERE status <> 'draft' ORDER BY id`,
+const liveIds: Statement = {
+  name: 'live-sale-ids',
+  text: `SELECT id FROM sales WHERE status <> 'draft' AND archived_at IS NULL ORDER BY id`,
+};
+
+const resting: Statement = {
+  name: 'resting-sales',
+  text: `
+    SELECT s.id FROM sales s
+    WHERE s.status = 'closed' AND s.archived_at IS NULL AND s.updated_at < clock_timestamp() - $1 * interval '1 hour'
+      AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved')
+      AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.sale_id = s.id)
+    ORDER BY s.updated_at LIMIT $2`,
 };
 
 const heldTickets: Statement = {
@@ -87,6 +97,7 @@ interface SaleRow {
   readonly currency: string;
   readonly buyerFields: unknown;
   readonly epoch: number;
+  readonly archivedAt: Date | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly ticketTypes:
@@ -133,9 +144,14 @@ export class SaleRepository {
     return rows.map(toSale);
   }
 
-  /** Sales that buyers may see, and that may have orders. */
-  async publicIds(): Promise<string[]> {
-    return (await this.database.rows<{ id: string }>(publicIds)).map(({ id }) => id);
+  /** Sales that buyers may see, and of which Redis may have orders. */
+  async liveIds(): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(liveIds)).map(({ id }) => id);
+  }
+
+  /** Closed sales that nobody changed for so long and of which Postgres knows nothing that is left to do. */
+  async restingIds(hours: number, limit: number): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(resting, [hours, limit])).map(({ id }) => id);
   }
 
   /** Sales that are still open or paused though their time was over at that moment. */

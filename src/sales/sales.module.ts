@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { InventoryModule } from '../inventory/index.js';
 import { AdminSalesController } from './admin-sales.controller.js';
+import { ArchiveSale } from './archive-sale.js';
 import { AuditController } from './audit.controller.js';
 import { AuditLog } from './audit-log.js';
 import { CreateSale } from './create-sale.js';
@@ -23,11 +24,22 @@ import { StockReader } from './stock-reader.js';
     StockReader,
     AuditLog,
     ReloadSale,
+    ArchiveSale,
     MendSales,
     CreateSale,
     SaleQueries,
   ],
-  exports: [SaleRepository, SaleSnapshots, SaleQueries, AuditLog, ReloadSale, MendSales, CreateSale, InventoryModule],
+  exports: [
+    SaleRepository,
+    SaleSnapshots,
+    SaleQueries,
+    AuditLog,
+    ReloadSale,
+    ArchiveSale,
+    MendSales,
+    CreateSale,
+    InventoryModule,
+  ],
 })
 export class SalesModule {}
 

@@ -102,13 +102,19 @@ export interface RequestOptions {
   readonly raw?: string | Buffer | Readable;
 }
 
+/** Of a stream that does not end by itself; hangs up after it. */
+async function beginningOf(body: Readable): Promise<string> {
+  for await (const chunk of body) return String(chunk);
+  return '';
+}
+
 /** Talks to one API node, and holds every answer against the OpenAPI document. */
 export class ApiClient {
   private readonly agent = new Agent({ connections: 256, pipelining: 1, headersTimeout: 60_000 });
 
   constructor(
     readonly url: string,
-    private readonly contract: OpenApiContract,
+    private readonly contract: Pick<OpenApiContract, 'check'>,
   ) {}
 
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
@@ -122,8 +128,8 @@ export class ApiClient {
       headers: { ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body }),
     });
-    const text = await response.body.text();
     const contentType = String(response.headers['content-type'] ?? '');
+    const text = await (contentType === 'text/event-stream' ? beginningOf(response.body) : response.body.text());
     const answer = {
       status: response.statusCode,
       headers: response.headers,

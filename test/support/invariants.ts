@@ -2,7 +2,11 @@ import { expect } from '@jest/globals';
 import { admin } from './api-client.js';
 import { expectStatus, type GivenSale } from './given.js';
 import type { System } from './system.js';
+
 import { until } from './until.js';
+
+/** What it takes to look behind a system, whatever it is made of. */
+type Books = Pick<System, 'api' | 'sql' | 'redis'>;
 
 /** Every answer with an order that a buyer got, in the order in which he got them. */
 export class Journal {
@@ -40,7 +44,7 @@ export function assertPaths(journal: Journal): void {
 }
 
 /** Waits until every order has left the outbox and one reconciliation found nothing more to do. */
-async function quiet(system: System, sale: GivenSale): Promise<void> {
+async function quiet(system: Books, sale: GivenSale): Promise<void> {
   await until(async () => (await system.redis.zcard(`sluice:{${sale.id}}:queued-at`)) === 0, { timeoutMs: 20_000 });
   expectStatus(200, await system.api.post('/v1/admin/reconciliations', admin));
 }
@@ -50,7 +54,7 @@ async function quiet(system: System, sale: GivenSale): Promise<void> {
  * `intact`: Redis kept its data, so Postgres had to refuse nobody.
  */
 export async function assertInvariants(
-  system: System,
+  system: Books,
   sale: GivenSale,
   { journal, maxPerBuyer = 4, intact = true }: { journal?: Journal; maxPerBuyer?: number; intact?: boolean } = {},
 ): Promise<void> {

@@ -22,6 +22,8 @@ export interface TestRedisOptions {
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
+  /** What it writes goes there. */
+  readonly dataDir: string;
   /** Changes with a restart. */
   readonly pid: number;
   /** Stops it in order and keeps its data for `restart`. */
@@ -95,6 +97,7 @@ export async function startTestRedis({ appendfsync = 'always', args = [] }: Test
   return {
     url: server.url,
     port: server.port,
+    dataDir,
     get pid() {
       return server.pid;
     },

@@ -9,6 +9,7 @@ import { openApiDocument } from '../../src/http/index.js';
 import { createLogger, Metrics } from '../../src/observability/index.js';
 import { adminKey, ApiClient, jwtSecret, operatorKey, viewerKey } from './api-client.js';
 import { OpenApiContract } from './openapi-contract.js';
+import { startFront } from './front.js';
 import { startTestServers, type TestServers } from './servers.js';
 
 /** All of a test comes from one address, and often from one buyer; a test of the limits sets its own. */
@@ -24,7 +25,10 @@ export interface SystemOptions {
   readonly logLevel?: 'debug' | 'warn';
 }
 
-/** Sluice as in production, on servers of its own, every node in this process. */
+/**
+ * Sluice as in production, on servers of its own, every node in this process. With TEST_TOPOLOGY set, each API node is behind an
+ * nginx and all nodes behind a PgBouncer, as in `npm run topology`.
+ */
 export interface System {
   readonly servers: TestServers;
   readonly apis: readonly ApiClient[];
@@ -45,6 +49,7 @@ export interface System {
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const { apis: apiCount = 1, workers = 1, reconcilers = 1, env = {}, logLevel = 'warn' } = options;
   const servers = await startTestServers();
+  const front = process.env.TEST_TOPOLOGY === undefined ? null : await startFront(servers.databaseUrl);
   const log: string[] = [];
   const logger = createLogger(logLevel, { write: (line) => void log.push(line) });
   const nodes: NestFastifyApplication[] = [];
@@ -53,11 +58,12 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const config = readConfig({
       PORT: '0',
       ROLES: roles,
-      DATABASE_URL: servers.databaseUrl,
+      DATABASE_URL: front?.databaseUrl ?? servers.databaseUrl,
       REDIS_URL: servers.redisUrl,
       ADMIN_API_KEYS: `tester:${adminKey},helper:operator:${operatorKey},reader:viewer:${viewerKey}`,
       BUYER_JWT_SECRET: jwtSecret,
       ...noLimits,
+      ...front?.env,
       ...env,
       ...others,
     });
@@ -72,7 +78,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const node = await startNode('api', others);
     const { port } = node.getHttpServer().address() as AddressInfo;
     const document = openApiDocument(node) as unknown as ConstructorParameters<typeof OpenApiContract>[0];
-    const client = new ApiClient(`http://127.0.0.1:${port}`, new OpenApiContract(document));
+    const url = `http://127.0.0.1:${port}`;
+    const client = new ApiClient((await front?.putBefore(url)) ?? url, new OpenApiContract(document));
     apis.push(client);
     return client;
   };
@@ -102,6 +109,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       await Promise.all(nodes.filter((node) => isListening(node)).map((node) => node.close()));
       await sql.end();
       redis.disconnect();
+      await front?.stop();
       await servers.stop();
     },
   };

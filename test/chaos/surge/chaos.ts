@@ -22,9 +22,9 @@ export async function chaos(
   teardown: Teardown,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const { seed, seconds, rate, keep } = options;
+  const { seed, seconds, rate, keep, topology } = options;
   console.log(`seed ${seed}, ${seconds} s, ${faults.length} faults; starting`);
-  const system = await startSystem(teardown, keep);
+  const system = await startSystem(teardown, { keep, topology });
   stop.throwIfAborted();
   if (keep) console.log(`data, logs and journal are in ${system.dir}`);
   const { apiUrls, keys } = system;

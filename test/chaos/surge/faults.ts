@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { saleKey, type SaleKey } from '../../../src/redis/keys.js';
 import type { AppProcess } from './app-process.js';
+import type { Front } from './front.js';
 import type { Losses } from './losses.js';
 import type { ChaosSale } from './sales.js';
 import { processNames, type Fault, type FaultKind, type ServerName } from './schedule.js';
@@ -67,7 +68,16 @@ const strikes: Readonly<Record<FaultKind, Strike>> = {
   'postgres-cut': (target, fault) => cut(target, fault, 'postgres'),
   'postgres-slow': (target, fault) => slow(target, fault, 'postgres'),
   'postgres-hole': (target, fault) => silence(target, fault, 'postgres'),
+  'pgbouncer-kill': ({ system }, { durationMs }) => frontOf(system).killPgBouncer(durationMs),
+  'pgbouncer-freeze': ({ system }, { durationMs }) => frontOf(system).freezePgBouncer(durationMs),
+  'nginx-kill': ({ system }, { durationMs }) => frontOf(system).killNginx(durationMs),
+  'nginx-freeze': ({ system }, { durationMs }) => frontOf(system).freezeNginx(durationMs),
 };
+
+function frontOf({ front }: ChaosSystem): Front {
+  if (front === null) throw new Error('only the topology has it');
+  return front;
+}
 
 function nameOf({ kind, victim: name }: Fault) {
   const known = processNames.find((each) => each === name);

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { faultDescriptions, faultKinds, type FaultKind } from './schedule.js';
+import { faultDescriptions, faultKinds, needsTopology, type FaultKind } from './schedule.js';
 
 export interface ChaosOptions {
   readonly seconds: number;
@@ -9,6 +9,8 @@ export interface ChaosOptions {
   readonly rate: number;
   /** only tell what would be done */
   readonly dryRun: boolean;
+  /** with nginx before the API nodes and PgBouncer before PostgreSQL */
+  readonly topology: boolean;
   /** leave data and logs where they are */
   readonly keep: boolean;
 }
@@ -16,7 +18,7 @@ export interface ChaosOptions {
 const defaults = { seconds: 60, seed: 1, rate: 400 };
 const kinds = Object.keys(faultKinds) as FaultKind[];
 
-export const usage = `usage: npm run chaos -- [--seconds N] [--seed N] [--faults a,b,c] [--rate N] [--dry-run] [--keep]
+export const usage = `usage: npm run chaos -- [--seconds N] [--seed N] [--faults a,b,c] [--rate N] [--topology] [--dry-run] [--keep]
 
 Sells to a crowd on two API nodes, two workers, a reconciler, Redis and PostgreSQL while every 1 to 3 seconds something
 breaks, then holds what buyers were told against both servers. The exit code is 0 only if every promise was kept.
@@ -26,6 +28,7 @@ breaks, then holds what buyers were told against both servers. The exit code is 
   --faults a,b,c  only these kinds; \`none\` for none (all):
 ${kinds.map((kind) => `                    ${kind.padEnd(15)} ${faultDescriptions[kind]}`).join('\n')}
   --rate N        purchases begun in a second (${defaults.rate})
+  --topology      nginx before the API nodes and PgBouncer before PostgreSQL, which may break too
   --dry-run       print the faults, do nothing
   --keep          keep data, logs and journal, and say where
   --help          this text`;
@@ -36,7 +39,16 @@ export function readOptions(args: readonly string[]): ChaosOptions | null {
   const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { seconds: text, seed: text, faults: text, rate: text, 'dry-run': flag, keep: flag, help: flag },
+    options: {
+      seconds: text,
+      seed: text,
+      faults: text,
+      rate: text,
+      topology: flag,
+      'dry-run': flag,
+      keep: flag,
+      help: flag,
+    },
   });
   if (values.help) return null;
   const count = (name: keyof typeof defaults): number => {
@@ -48,18 +60,20 @@ export function readOptions(args: readonly string[]): ChaosOptions | null {
     seconds: count('seconds'),
     seed: count('seed'),
     rate: count('rate'),
-    faults: faultsOf(values.faults),
+    faults: faultsOf(values.faults, values.topology),
+    topology: values.topology,
     dryRun: values['dry-run'],
     keep: values.keep,
   };
 }
 
-function faultsOf(given: string | undefined): FaultKind[] {
-  if (given === undefined) return kinds;
+function faultsOf(given: string | undefined, topology: boolean): FaultKind[] {
+  const able = kinds.filter((kind) => topology || !needsTopology(kind));
+  if (given === undefined) return able;
   if (given === 'none') return [];
   return given.split(',').map((name) => {
-    const kind = kinds.find((known) => known === name);
-    if (kind === undefined) throw new Error(`--faults: there is no "${name}", only ${kinds.join(', ')}`);
+    const kind = able.find((known) => known === name);
+    if (kind === undefined) throw new Error(`--faults: there is no "${name}", only ${able.join(', ')}`);
     return kind;
   });
 }

@@ -26,8 +26,17 @@ export const faultKinds = {
   'postgres-cut': 1,
   'postgres-slow': 1,
   'postgres-hole': 1,
+  'pgbouncer-kill': 2,
+  'pgbouncer-freeze': 1,
+  'nginx-kill': 2,
+  'nginx-freeze': 1,
 } as const;
 export type FaultKind = keyof typeof faultKinds;
+
+/** Of parts that only the topology has. */
+export function needsTopology(kind: FaultKind): boolean {
+  return /^(pgbouncer|nginx)-/.test(kind);
+}
 
 export const faultDescriptions: Readonly<Record<FaultKind, string>> = {
   kill: 'SIGKILL of one of our processes, started again after a while',
@@ -48,6 +57,10 @@ export const faultDescriptions: Readonly<Record<FaultKind, string>> = {
   'postgres-cut': 'connections to PostgreSQL reset',
   'postgres-slow': 'connections to PostgreSQL delayed for a while',
   'postgres-hole': 'connections to PostgreSQL silent for a while, then going on or reset',
+  'pgbouncer-kill': 'SIGKILL of PgBouncer, started again after a while (--topology)',
+  'pgbouncer-freeze': 'SIGSTOP of PgBouncer for a while (--topology)',
+  'nginx-kill': 'SIGKILL of nginx, all of it, started again after a while (--topology)',
+  'nginx-freeze': 'SIGSTOP of nginx, all of it, for a while (--topology)',
 };
 
 /** One thing that will go wrong. */
@@ -117,9 +130,13 @@ function plan(kind: FaultKind, atMs: number, random: Random): Fault {
       return fault(process, random.integer(2000, 10_000), random.pick([-1, 1]) * 10 ** random.integer(3, 7));
     case 'redis-kill':
     case 'postgres-kill':
+    case 'pgbouncer-kill':
+    case 'nginx-kill':
       return fault(server, random.integer(0, 1500));
     case 'redis-freeze':
     case 'postgres-freeze':
+    case 'pgbouncer-freeze':
+    case 'nginx-freeze':
       return fault(server, random.integer(1000, 4000));
     case 'redis-old':
       return fault(server, random.integer(200, 4000));

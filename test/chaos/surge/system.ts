@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { newKeys, type Keys } from '../../../src/cli/keys.js';
+import { topologyEnvironment } from '../../../src/cli/topology/topology.js';
 import type { Teardown } from '../../../src/cli/teardown.js';
 import { freePort } from '../../../src/embedded/index.js';
 import { until } from '../../support/until.js';
 import { AppProcess } from './app-process.js';
 import { Backends } from './backends.js';
+import { Front } from './front.js';
 import { processNames, type ProcessName, type ServerName } from './schedule.js';
 import { TcpProxy } from './tcp-proxy.js';
 
@@ -23,7 +25,10 @@ export interface ChaosSystem {
   readonly backends: Backends;
   readonly apps: ReadonlyMap<ProcessName, AppProcess>;
   readonly links: ReadonlyMap<ProcessName, Links>;
+  /** where buyers and admins call: each node, or nginx before them */
   readonly apiUrls: readonly string[];
+  /** null: buyers call the nodes, and the nodes PostgreSQL */
+  readonly front: Front | null;
   /** Sets a process's clock off by so many ms. */
   shiftClock(name: ProcessName, offsetMs: number): Promise<void>;
   /** Undoes what faults did, and waits until everything serves. */
@@ -31,13 +36,18 @@ export interface ChaosSystem {
 }
 
 /** Starts it. `teardown` ends it, also when only half of it stands. */
-export async function startSystem(teardown: Teardown, keep: boolean): Promise<ChaosSystem> {
+export async function startSystem(
+  teardown: Teardown,
+  { keep, topology }: { readonly keep: boolean; readonly topology: boolean },
+): Promise<ChaosSystem> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-chaos-'));
   if (!keep) teardown.add(() => rm(dir, { recursive: true, force: true }));
   await chmod(dir, 0o711); // root's PostgreSQL runs under another account
 
   const backends = await Backends.start(dir);
   teardown.add(() => backends.stop());
+  const front = topology ? await Front.start(dir, backends.databaseUrl) : null;
+  if (front !== null) teardown.add(() => front.stop());
   const keys = newKeys();
   const apps = new Map<ProcessName, AppProcess>();
   const links = new Map<ProcessName, Links>();
@@ -46,7 +56,10 @@ export async function startSystem(teardown: Teardown, keep: boolean): Promise<Ch
     for (const { redis, postgres } of links.values()) for (const link of [redis, postgres]) link.heal();
   });
   for (const name of processNames) {
-    const [redis, postgres] = [await TcpProxy.to(backends.redisPort), await TcpProxy.to(backends.postgresPort)];
+    const [redis, postgres] = [
+      await TcpProxy.to(backends.redisPort),
+      await TcpProxy.to(front?.pgBouncerPort ?? backends.postgresPort),
+    ];
     links.set(name, { redis, postgres });
     const env = {
       PATH: process.env.PATH,
@@ -61,26 +74,35 @@ export async function startSystem(teardown: Teardown, keep: boolean): Promise<Ch
       RATE_LIMIT_IP: 'off',
       RATE_LIMIT_BUYER: 'off',
       RATE_LIMIT_GLOBAL: 'off',
+      ...(front === null ? {} : topologyEnvironment),
     };
     apps.set(name, new AppProcess(name, env, dir));
   }
 
   const ready = async (): Promise<void> => {
-    const all = async (): Promise<boolean> =>
-      (await Promise.all([...apps.values()].map((app) => app.isReady()))).every(Boolean);
-    await until(all, { timeoutMs: readyTimeoutMs, intervalMs: 100 });
+    const down = new Set(apps.keys());
+    const all = async (): Promise<boolean> => {
+      await Promise.all([...apps].map(async ([name, app]) => (await app.isReady()) && down.delete(name)));
+      return down.size === 0;
+    };
+    await until(all, { timeoutMs: readyTimeoutMs, intervalMs: 100 }).catch((cause: unknown) => {
+      throw new Error(`not ready: ${[...down].join(', ')}`, { cause });
+    });
   };
   await ready();
+  const nodeUrls = [...apps].filter(([name]) => name.startsWith('api')).map(([, { url }]) => url);
   return {
     dir,
     keys,
     backends,
     apps,
     links,
-    apiUrls: [...apps].filter(([name]) => name.startsWith('api')).map(([, { url }]) => url),
+    apiUrls: front === null ? nodeUrls : [await front.putBefore(nodeUrls)],
+    front,
     shiftClock: (name, offsetMs) => writeFile(clockFile(dir, name), String(offsetMs)),
     async heal() {
       await backends.heal();
+      await front?.heal();
       for (const [name, app] of apps) {
         await writeFile(clockFile(dir, name), '0');
         app.signal('SIGCONT');
