@@ -38,8 +38,8 @@ export const setup = readSale;
 export default async function checkout(sale: Sale): Promise<void> {
   const { token, key } = buyer();
   const purchase = await buy(sale, token, key);
-  if (purchase.orderId === '') return;
   const written = await untilWritten(purchase, token);
+  if (written === 'refused') return;
   check(written, { 'a 202 becomes reserved or rejected': (it) => it === 'reserved' || it === 'rejected' });
   if (written !== 'reserved') return;
   await pause(thinkSeconds * (0.5 + Math.random()));

@@ -35,7 +35,7 @@ export default async function soak(sale: Sale): Promise<void> {
   const startedAt = Date.now();
   const purchase = await buy(sale, token, key);
   if (late) lateMs.add(Date.now() - startedAt);
-  if (purchase.orderId === '' || (await untilWritten(purchase, token)) !== 'reserved') return;
+  if ((await untilWritten(purchase, token)) !== 'reserved') return;
   const { status } = await call('POST', `${ordersPath}/${purchase.orderId}/cancel`, { token });
   if (status !== 200 && status !== 429 && status !== 503) recordUnexpected();
 }

@@ -30,8 +30,7 @@ export const setup = readSale;
 
 export default async function surge(sale: Sale): Promise<void> {
   const { token, key } = buyer();
-  const purchase = await buy(sale, token, key);
-  if (purchase.orderId !== '') await untilWritten(purchase, token);
+  await untilWritten(await buy(sale, token, key), token);
 }
 
 export const handleSummary = summarise('surge');

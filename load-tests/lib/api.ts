@@ -59,8 +59,12 @@ export async function statusOf(orderId: string, token: string, wait = 0): Promis
   return '';
 }
 
-/** Waits until the order is in PostgreSQL, at the most three times ten seconds. @returns its status, `queued` when it is still not */
+/**
+ * Waits until the order is in PostgreSQL, at the most three times ten seconds.
+ * @returns its status, `queued` when it is still not there, `refused` when there is none
+ */
 export async function untilWritten({ orderId, answeredAt }: Purchase, token: string): Promise<string> {
+  if (orderId === '') return 'refused';
   for (let turn = 0; turn < 3; turn++) {
     const status = await statusOf(orderId, token, 10);
     if (status !== 'queued' && status !== '') {
@@ -71,7 +75,7 @@ export async function untilWritten({ orderId, answeredAt }: Purchase, token: str
   return 'queued';
 }
 
-export function outcomeOf(answer: Answer): Outcome {
+function outcomeOf(answer: Answer): Outcome {
   switch (answer.status) {
     case 202:
       return answer.headers['Idempotency-Replayed'] === 'true' ? 'replayed' : 'accepted';

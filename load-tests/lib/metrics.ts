@@ -28,7 +28,7 @@ export const readMs = new Trend('read_ms', true);
  * k6 gives handleSummary no course of time, only totals: so the run is cut into slices, each with metrics of its own. They add up
  * in a distributed run too.
  */
-export const sliceCount = 20;
+const sliceCount = 20;
 
 export const sliceNames = Array.from({ length: sliceCount }, (_, i) => `slice_${String(i).padStart(2, '0')}`);
 

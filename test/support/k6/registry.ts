@@ -1,7 +1,7 @@
 import { Counter, Gauge, Rate, Trend, type Metric } from './metrics.js';
 
 /** Every metric of the run by its name; one name is one metric, wherever it is declared. */
-export class Registry {
+class Registry {
   readonly metrics = new Map<string, Metric>();
 
   declare<M extends Metric>(name: string, metric: M): M {
