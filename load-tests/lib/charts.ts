@@ -54,7 +54,7 @@ export function barsChart(alt: string, bars: readonly Bar[]): string {
     const y = i * rowHeight;
     return (
       text(nameWidth - 10, y + 17, name, 'end') +
-      `<rect x="${nameWidth}" y="${y + 4}" width="${Math.max(length, 1).toFixed(1)}" height="18" fill="${colour}"/>` +
+      `<rect x="${nameWidth}" y="${y + 4}" width="${length.toFixed(1)}" height="18" fill="${colour}"/>` +
       text(nameWidth + length + 8, y + 17, number(value))
     );
   });

@@ -36,7 +36,7 @@ export function htmlReport(name: string, data: SummaryData, generator: string): 
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${name}: ${verdict}</title><style>${style}</style>
 </head>
-<body>
+<body><main>
 <h1>${name}</h1>
 <p><span class="${failed === 0 ? 'ok' : 'no'}">${verdict}</span> · ${number(data.state.testRunDurationMs / 1000)} s · ${new Date().toISOString()}</p>
 <p>${generator}</p>
@@ -54,7 +54,7 @@ ${timesOf(data)
 <h2>Thresholds</h2>
 <table><tr><th>metric</th><th>threshold</th><th>kept</th></tr>
 ${verdicts.map(({ metric, threshold, ok }) => `<tr><td>${metric}</td><td>${escaped(threshold)}</td><td class="${ok ? 'ok' : 'no'}">${ok ? 'yes' : 'no'}</td></tr>`).join('\n')}</table>
-</body>
+</main></body>
 </html>
 `;
 }

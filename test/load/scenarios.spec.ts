@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { adminApi } from '../../load-tests/verify/admin-api.js';
 import { audit, isClean } from '../../load-tests/verify/audit.js';
 import { admin, adminKey } from '../support/api-client.js';
+import { startBrowser, violationsOf, visitor } from '../support/browser.js';
 import { expectStatus, openSale, type GivenSale } from '../support/given.js';
 import { startSystem, type System } from '../support/system.js';
 import { LoadFolder, readReport, verdictsOf, type LoadRun } from './load-run.js';
@@ -67,6 +69,23 @@ describe.each(scripts)('when %s is run', (script) => {
     expect(page).not.toMatch(/NaN|undefined|Infinity|(?:src|href)=/);
   });
 });
+
+test('when the reports are opened in a browser, then none has an error, and each is readable', async () => {
+  const browser = await startBrowser();
+  try {
+    const { page, errors } = await visitor(browser, 'file:///');
+    for (const script of scripts) {
+      await page.goto(pathToFileURL(runs[script].run.report.replace('.json', '.html')).href);
+      expect(await page.title()).toMatch(
+        new RegExp(`^${script}: (all \\d thresholds kept|\\d of \\d thresholds broken)$`),
+      );
+      expect(await violationsOf(page)).toEqual([]);
+    }
+    expect(errors).toEqual([]);
+  } finally {
+    await browser.close();
+  }
+}, 30_000);
 
 test('when a surge is larger than the stock, then the report counts what was refused', async () => {
   const { metrics } = await readReport(runs.surge.run);
