@@ -4,20 +4,16 @@ import { builtin } from './registry.js';
 export interface Iteration {
   readonly scenario: RunningScenario;
   readonly iterationInTest: number;
-  readonly vu: number;
 }
 
 /** Which iteration the code that asks belongs to; all share one event loop, where k6 has an engine for each virtual user. */
 export const current = new AsyncLocalStorage<Iteration>();
 
-let users = 0;
-
-/** One scenario on its way: hands out iterations and virtual users, and counts. */
+/** One scenario on its way: starts iterations, and counts them and their virtual users. */
 export class RunningScenario {
   readonly startedAt = performance.now();
   private started = 0;
   private active = 0;
-  private readonly idle: number[] = [];
   private readonly running = new Set<Promise<void>>();
 
   constructor(
@@ -45,8 +41,7 @@ export class RunningScenario {
 
   /** One run of the script's function by a virtual user who has nothing to do. What it throws ends this iteration alone. */
   iterate(): Promise<void> {
-    const vu = this.idle.pop() ?? ++users;
-    const iteration: Iteration = { scenario: this, iterationInTest: this.started++, vu };
+    const iteration: Iteration = { scenario: this, iterationInTest: this.started++ };
     const startedAt = performance.now();
     this.active += 1;
     builtin.vus.add(this.active);
@@ -60,7 +55,6 @@ export class RunningScenario {
       )
       .then(() => {
         this.active -= 1;
-        this.idle.push(vu);
         this.running.delete(end);
         builtin.iterations.add(1);
         builtin.iterationDuration.add(performance.now() - startedAt);

@@ -18,10 +18,4 @@ const scenario = {
   },
 };
 
-const vu = {
-  get idInTest(): number {
-    return iteration().vu;
-  },
-};
-
-export default { scenario, vu };
+export default { scenario };

@@ -66,7 +66,8 @@ async function answer(
       method,
       headers,
       body,
-      signal: AbortSignal.timeout(timeoutMs),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
     });
     const text = await got.body.text();
     return new Response(got.statusCode, canonical(got.headers), text, performance.now() - startedAt);

@@ -1,1 +1,1 @@
-export const { setTimeout, clearTimeout } = globalThis;
+export const { setTimeout } = globalThis;
