@@ -1,9 +1,36 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Programs that some tests drive, which no npm package brings: Debian packages of the same names. */
+const needed = { 'test/browser': process.env['CHROMIUM'] ?? 'chromium', 'test/ops': 'prometheus' };
+
+/** On CI nothing is left out: what lacks there fails. */
+const leftOut = Object.entries(needed).filter(([, program]) => process.env['CI'] === undefined && !isThere(program));
+for (const [folder, program] of leftOut) process.stderr.write(`${folder} is left out: there is no ${program}\n`);
+
+/** @param {string} program a path, or a name to be found on the PATH */
+function isThere(program) {
+  const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** @type {import('jest').Config} */
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   // whole processes, and a step of their own in .ci/run: npm test -- --testPathIgnorePatterns -- test/topology
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/topology/'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '<rootDir>/test/topology/',
+    ...leftOut.map(([folder]) => `<rootDir>/${folder}/`),
+  ],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   // Compiles with .swcrc, the same settings as the build.

@@ -15,6 +15,8 @@ export interface Scale {
   readonly saleSizes: { readonly small: number; readonly large: number };
   readonly memoryOrders: number;
   readonly heapRequests: number;
+  /** kinds of abuse */
+  readonly attacks: number;
 }
 
 export const full: Scale = {
@@ -30,6 +32,7 @@ export const full: Scale = {
   saleSizes: { small: 100, large: 1_000_000 },
   memoryOrders: 20_000,
   heapRequests: 100_000,
+  attacks: Infinity,
 };
 
 /** For CI: shows that everything works. */
@@ -46,4 +49,5 @@ export const quick: Scale = {
   saleSizes: { small: 100, large: 10_000 },
   memoryOrders: 2000,
   heapRequests: 2000,
+  attacks: 2,
 };

@@ -48,7 +48,7 @@ export const abuse: Figure = {
       );
 
       const details: Record<string, string> = {};
-      for (const attack of attacks) {
+      for (const attack of attacks.slice(0, bench.scale.attacks)) {
         bench.stop.throwIfAborted();
         bench.say(`abuse: ${attack.name}`);
         const seconds = Math.max(1, bench.scale.seconds / 2);

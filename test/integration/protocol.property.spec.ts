@@ -13,7 +13,7 @@ import { SaleModel, type ModelEdit } from '../support/model.js';
 import { startTestServers, type TestServers } from '../support/servers.js';
 
 /** TEST_SEQUENCES asks for more, as after a change of the protocol. */
-const sequences = Number(process.env['TEST_SEQUENCES'] ?? 1000);
+const sequences = Number(process.env['TEST_SEQUENCES'] ?? 400);
 /** Sales that go through their commands at once: most of the time is spent waiting for one of the servers. */
 const lanes = 4;
 

@@ -5,6 +5,11 @@ import { moved } from '../../src/sales/sale-edit.js';
 import { startBackend } from '../support/backend.js';
 import { times } from '../support/given.js';
 
+/** `RELOAD_SPEED=full npm test -- reload-speed` is what docs/reliability.md tells of. */
+const isFull = process.env['RELOAD_SPEED'] === 'full';
+const orders = isFull ? 100_000 : 20_000;
+const queued = orders / 10;
+const sales = isFull ? 1000 : 200;
 jest.setTimeout(120_000);
 
 let backend: Awaited<ReturnType<typeof startBackend>>;
@@ -26,13 +31,13 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 // The goals are 3 s, 20 ms, 50 ms and 30 s (docs/reliability.md has the figures). A test that shares its two cores with
 // another gets twice that.
-test('when a sale with 100,000 orders and 10,000 more on their way is reloaded, then it takes seconds', async () => {
+test(`when a sale with ${orders} orders and ${queued} more on their way is reloaded, then it takes seconds`, async () => {
   const sale = await backend.openSale({ capacities: [1_000_000] });
   const seeder = new pg.Client({ connectionString: backend.servers.databaseUrl });
   await seeder.connect();
   await seeder.query(
     `WITH numbers AS (
-       SELECT gen_random_uuid() AS id, 'buyer-' || n AS buyer_id, left(md5(n::text), 22) AS key FROM generate_series(1, 100000) n
+       SELECT gen_random_uuid() AS id, 'buyer-' || n AS buyer_id, left(md5(n::text), 22) AS key FROM generate_series(1, ${orders}) n
      ), written AS (
        INSERT INTO orders (id, sale_id, buyer_id, status, total_minor, currency, answers, idempotency, body_hash, max_per_buyer,
          hold_expires_at, created_at, updated_at)
@@ -42,12 +47,12 @@ test('when a sale with 100,000 orders and 10,000 more on their way is reloaded, 
      ), totals AS (
        INSERT INTO buyer_totals (sale_id, buyer_id, tickets) SELECT $1::uuid, buyer_id, 1 FROM numbers
      )
-     UPDATE ticket_types SET taken = 100000 WHERE id = $2`,
+     UPDATE ticket_types SET taken = ${orders} WHERE id = $2`,
     [sale.id, sale.typeId],
   );
   await seeder.end();
   await backend.reload.mend(sale.id);
-  for (let i = 0; i < 10_000; i += 500) {
+  for (let i = 0; i < queued; i += 500) {
     await Promise.all(
       times(500, (k) =>
         backend.stock.reserve(sale.id, {
@@ -72,8 +77,8 @@ test('when a sale with 100,000 orders and 10,000 more on their way is reloaded, 
     runs.push(await timed(() => backend.reload.mend(sale.id)));
     blocked = Math.min(blocked, Number(await backend.client.slowlog('LEN')));
   }
-  report(`100,000 orders and 10,000 in the outbox in ${runs.join(', ')} ms`);
-  expect(Math.min(...runs)).toBeLessThan(6000);
+  report(`${orders} orders and ${queued} in the outbox in ${runs.join(', ')} ms`);
+  expect(Math.min(...runs)).toBeLessThan(isFull ? 6000 : 2500);
   expect(blocked).toBe(0); // no command held Redis up
 
   const changes: number[] = [];
@@ -84,12 +89,12 @@ test('when a sale with 100,000 orders and 10,000 more on their way is reloaded, 
   expect(Math.min(...changes)).toBeLessThan(100);
 });
 
-test('when 1,000 sales are lost, then all are reloaded', async () => {
-  for (let i = 0; i < 1000; i += 20) await Promise.all(times(20, () => backend.openSale()));
+test(`when ${sales} sales are lost, then all are reloaded`, async () => {
+  for (let i = 0; i < sales; i += 20) await Promise.all(times(20, () => backend.openSale()));
   await backend.client.flushall();
   const tookMs = await timed(async () => {
-    expect(await backend.compare.run(await backend.survey.take())).toBeGreaterThanOrEqual(1000);
+    expect(await backend.compare.run(await backend.survey.take())).toBeGreaterThanOrEqual(sales);
   });
-  report(`1,000 sales in ${tookMs} ms`);
-  expect(tookMs).toBeLessThan(60_000);
+  report(`${sales} sales in ${tookMs} ms`);
+  expect(tookMs).toBeLessThan(60 * sales);
 });
