@@ -38,11 +38,11 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config/**', 'src/cli/**', 'test/**', 'bench/**', 'scripts/**', '*.{js,ts}'],
+    files: ['src/config/**', 'src/cli/**', 'test/**', 'bench/**', 'load-tests/**', 'scripts/**', '*.{js,ts}'],
     rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
   },
   {
-    files: ['src/cli/**', 'test/**', 'bench/**', 'scripts/**'],
+    files: ['src/cli/**', 'test/**', 'bench/**', 'load-tests/**', 'scripts/**'],
     rules: { 'no-console': 'off' },
   },
   {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { decodeJwt } from 'jose';
 import { saleBody } from '../support/given.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
@@ -197,4 +198,21 @@ describe('npm run token', () => {
     expect(await token.ended).toBe(1);
     expect(token.output()).toContain('run npm start first');
   });
+
+  test('when it is asked for many, then they are in a file, each another buyer’s', async () => {
+    const token = run('token', ['--count', '3', '--out', 'tokens.json'], { BUYER_JWT_SECRET: 's'.repeat(32) });
+    expect({ code: await token.ended, output: token.output() }).toEqual({ code: 0, output: '' });
+    const tokens = JSON.parse(await readFile(join(cwd, 'tokens.json'), 'utf8')) as string[];
+    const subjects = tokens.map((text) => decodeJwt(text).sub);
+    expect(subjects).toEqual(['load-1', 'load-2', 'load-3']);
+  });
+
+  test.each([[['--count', '0', '--out', 'a']], [['--count', '3']], [['--out', 'a']], [['a', 'b']], [[]]])(
+    'when the arguments are %j, then it says how to use it and exits 2',
+    async (args) => {
+      const token = run('token', args);
+      expect(await token.ended).toBe(2);
+      expect(token.output()).toContain('usage:');
+    },
+  );
 });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort, startPostgres, startRedis } from '../../embedded/index.js';
 import { KeptProcess, type Started } from '../../embedded/kept-process.js';
 import { logTail, supervise } from '../../embedded/supervise.js';
-import { newKeys, type Keys } from '../keys.js';
+import { keepKeys, type Keys } from '../keys.js';
 import type { Teardown } from '../teardown.js';
 import { configureNginx, startNginx } from './nginx.js';
 import { configurePgBouncer, pooled, startPgBouncer } from './pgbouncer.js';
@@ -83,7 +83,7 @@ export async function startTopology(options: TopologyOptions, teardown: Teardown
   await configurePgBouncer({ dir: pgBouncerDir, port: pgBouncerPort, databaseUrl: postgres.url });
   keep('pgbouncer', () => startPgBouncer(pgBouncerDir));
 
-  const keys = newKeys();
+  const keys = await keepKeys(dir);
   const nodeUrls = new Map<string, string>();
   const logOf = (name: string): string => join(dir, `${name}.log`);
   for (const name of nodes) {
