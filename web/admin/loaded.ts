@@ -51,7 +51,7 @@ export class List<T> extends Source<Page<T>> {
 
   async more(): Promise<void> {
     const { value } = this.state.value;
-    if (value === null || value.nextCursor === null) return;
+    if (typeof value?.nextCursor !== 'string') return;
     const mark = this.path.includes('?') ? '&' : '?';
     const next = await api<Page<T>>(`${this.path}${mark}cursor=${value.nextCursor}`);
     if (this.state.value.value === value) this.set({ ...next, data: [...value.data, ...next.data] });
