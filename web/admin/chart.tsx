@@ -9,6 +9,8 @@ export interface Line {
   readonly label: string;
   /** which of the lines' colours */
   readonly tone: 'main' | 'second' | 'third' | 'trouble';
+  /** it is 0 most of the time: no line is drawn then, which would look like something */
+  readonly isRare?: boolean;
   /** null: there is no such figure at that moment */
   readonly of: (stats: SaleStats) => number | null;
 }
@@ -54,7 +56,7 @@ export function Chart({
           y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] },
         },
         axes: [
-          { ...quiet, font, size: 22, space: 60, values: (_, at) => at.map((s) => (s === 0 ? '0' : `${s} s`)) },
+          { ...quiet, font, size: 22, space: 60, values: (_, at) => at.map((s) => (s === 0 ? '0' : `−${-s} s`)) },
           { ...quiet, font, size: 44, space: 32, values: (_, at) => at.map((value) => short.format(value)) },
         ],
         series: [
@@ -132,5 +134,11 @@ function columns({ history }: StatsWatch, lines: readonly Line[]): uPlot.Aligned
   const lastMs = Math.max(0, ...seconds.map((stats) => (stats === null ? 0 : Date.parse(stats.at))));
   let at = -windowSeconds;
   const x = seconds.map((stats) => (at = stats === null ? at + 0.001 : (Date.parse(stats.at) - lastMs) / 1000));
-  return [x, ...lines.map(({ of }) => seconds.map((stats) => (stats === null ? null : of(stats))))];
+  return [x, ...lines.map((line) => valuesOf(line, seconds))];
+}
+
+function valuesOf({ isRare, of }: Line, seconds: readonly (SaleStats | null)[]): (number | null)[] {
+  const values = seconds.map((stats) => (stats === null ? null : of(stats)));
+  if (isRare !== true) return values;
+  return values.map((value, i) => (value === 0 && !values[i - 1] && !values[i + 1] ? null : value));
 }

@@ -15,7 +15,7 @@ export function SaleLive({ sale, watch }: { sale: Sale; watch: StatsWatch }): JS
   const { connection, latest } = watch;
   const stats = latest.value;
   return (
-    <div class={`live ${connection.value}`}>
+    <div class={`cockpit ${connection.value}`}>
       <Figures stats={stats} />
       <div class="charts">
         <Chart title={says.requestsASecond} lines={requestLines(says)} watch={watch} show={rate} />
@@ -100,9 +100,19 @@ function requestLines(says: Words): Line[] {
   const own = ['accepted', 'replayed', ...turnedAway];
   return [
     { label: says.accepted, tone: 'main', of: (stats) => sum(stats, (outcome) => outcome === 'accepted') },
-    { label: says.replayed, tone: 'second', of: (stats) => sum(stats, (outcome) => outcome === 'replayed') },
+    {
+      label: says.replayed,
+      tone: 'second',
+      isRare: true,
+      of: (stats) => sum(stats, (outcome) => outcome === 'replayed'),
+    },
     { label: says.turnedAway, tone: 'third', of: (stats) => sum(stats, (outcome) => turnedAway.includes(outcome)) },
-    { label: says.failed, tone: 'trouble', of: (stats) => sum(stats, (outcome) => !own.includes(outcome)) },
+    {
+      label: says.failed,
+      tone: 'trouble',
+      isRare: true,
+      of: (stats) => sum(stats, (outcome) => !own.includes(outcome)),
+    },
   ];
 }
 
