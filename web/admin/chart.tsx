@@ -96,7 +96,7 @@ export function Chart({
   const stats = watch.latest.value;
   return (
     <section class="chart card" aria-labelledby={id}>
-      <h3 id={id}>{title}</h3>
+      <h2 id={id}>{title}</h2>
       <div class="plot" ref={place} aria-hidden="true" />
       <table class="legend">
         <tbody>

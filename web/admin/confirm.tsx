@@ -39,27 +39,31 @@ export function ConfirmDialog(): JSX.Element {
         answer(false);
       }}
     >
-      <p id="question">{asked?.text}</p>
-      <div class="actions">
-        <button
-          type="button"
-          autofocus
-          onClick={() => {
-            answer(false);
-          }}
-        >
-          {words.value.leaveIt}
-        </button>
-        <button
-          type="button"
-          class="danger"
-          onClick={() => {
-            answer(true);
-          }}
-        >
-          {asked?.verb}
-        </button>
-      </div>
+      {asked !== null && (
+        <>
+          <p id="question">{asked.text}</p>
+          <div class="actions">
+            <button
+              type="button"
+              autofocus
+              onClick={() => {
+                answer(false);
+              }}
+            >
+              {words.value.leaveIt}
+            </button>
+            <button
+              type="button"
+              class="danger"
+              onClick={() => {
+                answer(true);
+              }}
+            >
+              {asked.verb}
+            </button>
+          </div>
+        </>
+      )}
     </dialog>
   );
 }

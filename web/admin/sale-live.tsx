@@ -74,7 +74,7 @@ function Outcomes({ stats }: { stats: SaleStats | null }): JSX.Element {
   const says = words.value;
   return (
     <section class="chart card" aria-labelledby="outcomes">
-      <h3 id="outcomes">{says.outcomes}</h3>
+      <h2 id="outcomes">{says.outcomes}</h2>
       <table class="legend outcomes">
         <tbody>
           {Object.entries(stats?.requests ?? {}).map(([outcome, value]) => (

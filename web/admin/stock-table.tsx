@@ -11,7 +11,7 @@ export function StockTable({ sale, stats }: { sale: Sale; stats: SaleStats | nul
   const says = words.value;
   return (
     <section class="card" aria-labelledby="stock">
-      <h3 id="stock">{says.stock}</h3>
+      <h2 id="stock">{says.stock}</h2>
       <Scroll label={says.stock}>
         <table class="stock">
           <thead>

@@ -7,7 +7,7 @@ import { words } from './words/index.js';
 /** What may be wider than the screen: the keyboard can scroll it. */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }): JSX.Element {
   return (
-    <div class="scroll" role="region" aria-label={label} tabIndex={0}>
+    <div class="scroll" role="group" aria-label={label} tabIndex={0}>
       {children}
     </div>
   );

@@ -6,7 +6,7 @@ export const en = {
   loading: 'One moment …',
   places: 'Places',
   parts: 'Parts',
-  dismiss: 'Close',
+  dismiss: 'Dismiss',
   leaveIt: 'Leave it',
   more: 'Show older ones',
   moreShown: 'Older ones are shown.',
