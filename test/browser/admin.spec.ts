@@ -247,7 +247,9 @@ describe('a sale', () => {
     const open = await openSale(system.api);
     await page.goto(`/admin/sales/${open.id}`);
     await button(page, 'Close').click();
+    await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await button(page, 'Close').click();
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
     await page.locator('h1 .status', { hasText: 'Closed' }).waitFor();
