@@ -33,6 +33,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0, // what the content security policy would forbid
     reportCompressedSize: false,
-    rolldownOptions: { input: ['web/index.html'] },
+    rolldownOptions: { input: ['web/index.html', 'web/admin/index.html'] },
   },
 });

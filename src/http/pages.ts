@@ -7,7 +7,17 @@ import { pageHeaders } from './security-headers.js';
 const folder = fileURLToPath(new URL('../../dist/web/', import.meta.url));
 
 /** Addresses and the page that each of them shows; the page reads the address itself. */
-const pages: Readonly<Record<string, string>> = { '/': 'index.html', '/sales/:saleId': 'index.html' };
+const pages: Readonly<Record<string, string>> = {
+  '/': 'index.html',
+  '/sales/:saleId': 'index.html',
+  '/admin': 'admin/index.html',
+  '/admin/sales/:saleId': 'admin/index.html', // `new`, too
+  '/admin/sales/:saleId/:part': 'admin/index.html',
+  '/admin/sales/:saleId/orders/:orderId': 'admin/index.html',
+  '/admin/dead-letters': 'admin/index.html',
+  '/admin/refunds': 'admin/index.html',
+  '/admin/audit': 'admin/index.html',
+};
 
 /**
  * Serves the built pages (docs/pages.md). A file is named by what is in it and kept for ever; a page is asked for anew each

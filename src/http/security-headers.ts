@@ -25,12 +25,12 @@ export const apiHeaders = headersOf({
 });
 
 /** For our own pages: their own scripts, styles and answers, and nothing from elsewhere or between the lines. */
-export const pageHeaders = headersOf(ofPages("'self'"));
+export const pageHeaders = headersOf(ofPages({ styles: ["'self'"], base: "'none'" }));
 
-/** For the page at /docs, which is Swagger's: it has styles between the lines. */
-export const docsHeaders = headersOf(ofPages("'self'", "'unsafe-inline'"));
+/** For pages that others wrote, Swagger's and Bull Board's: they have styles between the lines, and the latter says where it is. */
+export const docsHeaders = headersOf(ofPages({ styles: ["'self'", "'unsafe-inline'"], base: "'self'" }));
 
-function ofPages(...styles: readonly string[]): HelmetOptions {
+function ofPages({ styles, base }: { styles: readonly string[]; base: string }): HelmetOptions {
   return {
     ...needless,
     contentSecurityPolicy: {
@@ -41,7 +41,7 @@ function ofPages(...styles: readonly string[]): HelmetOptions {
         'style-src': styles,
         'img-src': ["'self'", 'data:'],
         'connect-src': "'self'",
-        'base-uri': "'none'",
+        'base-uri': base,
         'form-action': "'none'",
         'frame-ancestors': "'none'",
       },

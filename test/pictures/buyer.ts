@@ -1,5 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { admin, buyer } from '../support/api-client.js';
+import { buyer } from '../support/api-client.js';
+import { openSale } from './sale.js';
 
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 1.5, hasTouch: true };
 const desktop: BrowserContextOptions = { viewport: { width: 960, height: 800 }, colorScheme: 'dark' };
@@ -20,7 +21,7 @@ const concert = {
 
 /** The buyer's pages, by themselves and with an order. */
 export async function paintBuyer(browser: Browser, url: string, folder: string): Promise<void> {
-  const saleId = await open(url, concert);
+  const saleId = (await openSale(url, concert)).id;
   const address = `${url}/sales/${saleId}#token=${String(buyer('painter')['authorization']).replace('Bearer ', '')}`;
   const at = async (options: BrowserContextOptions, locale: string): Promise<Page> => {
     const context = await browser.newContext({ ...options, locale, reducedMotion: 'reduce' });
@@ -40,20 +41,4 @@ export async function paintBuyer(browser: Browser, url: string, folder: string):
   const large = await at(desktop, 'zh-TW');
   await large.getByRole('heading', { name: '已為您保留' }).waitFor();
   await large.screenshot({ path: `${folder}order-desktop-dark.png` });
-}
-
-async function open(url: string, sale: object): Promise<string> {
-  const post = async (path: string, body?: object): Promise<{ id: string }> => {
-    const headers = { ...admin, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const answer = await fetch(url + path, {
-      method: 'POST',
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as { id: string };
-  };
-  const { id } = await post('/v1/admin/sales', sale);
-  await post(`/v1/admin/sales/${id}/open`);
-  return id;
 }

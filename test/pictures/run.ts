@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Teardown } from '../../src/cli/teardown.js';
 import { startBrowser } from '../support/browser.js';
+import { paintAdmin } from './admin.js';
 import { paintBuyer } from './buyer.js';
 import { startStage } from './stage.js';
 
@@ -13,6 +14,7 @@ try {
   const browser = await startBrowser();
   teardown.add(() => browser.close());
   await paintBuyer(browser, url, folder);
+  await paintAdmin(browser, url, folder);
   exitCode = 0;
 } catch (error) {
   console.error(error);

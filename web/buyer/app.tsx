@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { Announcer } from '../shared/announcer.js';
 import { LanguageSwitch } from '../shared/language-switch.js';
-import { Link, path } from './router.js';
+import { Link, path } from '../shared/router.js';
 import { SalePage } from './sale-page.js';
 import { SalesPage } from './sales-page.js';
 import { words } from './words/index.js';

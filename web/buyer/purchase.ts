@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { Refusal } from '../shared/http.js';
 import { patiently, type Waiting } from '../shared/patience.js';
+import { randomKey } from '../shared/random-key.js';
 import { tabStorage } from '../shared/storage.js';
 import { requestAsBuyer } from './identity.js';
 import type { Order, PurchaseBody } from './model.js';
@@ -33,7 +34,7 @@ export class Purchase {
 
   begin(body: PurchaseBody): void {
     if (this.isUnderWay.value) return; // a double click
-    const attempt = { key: newKey(), body };
+    const attempt = { key: randomKey(), body };
     tabStorage.write(this.storageKey, attempt); // before it is sent: the page may go away at any moment
     this.run(attempt);
   }
@@ -92,9 +93,4 @@ export class Purchase {
     tabStorage.write(this.storageKey, null);
     this.isUnderWay.value = false;
   }
-}
-
-/** 128 random bits. `crypto.randomUUID` is not there on a page without TLS. */
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -12,9 +12,9 @@ import { OrderCard } from './order-card.js';
 import { Phase } from './phase.js';
 import { Purchase } from './purchase.js';
 import { PurchaseForm } from './purchase-form.js';
-import { Link } from './router.js';
+import { Link } from '../shared/router.js';
 import { watchSale } from './sale-watch.js';
-import { useTitle } from './use-title.js';
+import { useTitle } from '../shared/use-title.js';
 import { words } from './words/index.js';
 
 /** One sale, and the visitor's orders in it. */

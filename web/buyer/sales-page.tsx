@@ -4,9 +4,9 @@ import { serverSecond } from '../shared/clock.js';
 import { dateTime } from '../shared/language.js';
 import { phaseOf, type Sale } from './model.js';
 import { Phase } from './phase.js';
-import { Link } from './router.js';
+import { Link } from '../shared/router.js';
 import { watchSales } from './sale-watch.js';
-import { useTitle } from './use-title.js';
+import { useTitle } from '../shared/use-title.js';
 import { words } from './words/index.js';
 
 /** All that is, was or will be on sale. */
