@@ -41,7 +41,8 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // most of them wait for real timeouts, most of the time
+  maxWorkers: 3,
   injectGlobals: false,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/postgres/generated/**'],
