@@ -1,48 +1,17 @@
-import type {
-  Answer,
-  BuyerField,
-  OrderStatus,
-  PaymentMode,
-  RejectReason,
-  SaleStatus,
-  SaleStep,
-} from '../../src/domain/index.js';
+import type { SaleFields, TicketType } from '../shared/model.js';
 
-export type { BuyerField, OrderStatus, SaleStatus, SaleStep };
+export type { BuyerField, OrderStatus, SaleStatus, SaleStep } from '../../src/domain/index.js';
+export type { Order, Page } from '../shared/model.js';
 
-/** What the API sends (docs/openapi.json): times are text, and money is in minor units. */
-export interface Page<T> {
-  readonly data: readonly T[];
-  readonly nextCursor: string | null;
-}
-
-export interface TicketType {
-  readonly id: string;
-  readonly name: string;
-  readonly priceMinor: number;
-  readonly currency: string;
-  readonly capacity: number;
-  readonly maxPerOrder: number;
-  readonly available: number;
-}
-
-export interface Sale {
-  readonly id: string;
-  readonly name: string;
-  readonly status: SaleStatus;
-  readonly opensAt: string;
-  readonly closesAt: string;
+export interface Sale extends SaleFields {
   readonly holdSeconds: number;
-  readonly maxPerBuyer: number;
-  readonly payment: PaymentMode;
   readonly ticketTypes: readonly TicketType[];
-  readonly buyerFields: readonly BuyerField[];
 }
 
 /** One second of a sale, as the stream tells it (docs/live.md). */
 export interface SaleStats {
   readonly at: string;
-  readonly status: SaleStatus;
+  readonly status: SaleFields['status'];
   /** 0: there are no rates yet */
   readonly periodMs: number;
   readonly requests: Readonly<Record<string, number>>;
@@ -68,25 +37,6 @@ export interface Stock {
   readonly reserved: number;
   readonly confirmed: number;
   readonly drift: number;
-}
-
-export interface Order {
-  readonly id: string;
-  readonly saleId: string;
-  readonly buyerId: string;
-  readonly status: OrderStatus;
-  readonly reason?: RejectReason;
-  readonly items: readonly {
-    readonly ticketTypeId: string;
-    readonly quantity: number;
-    readonly unitPriceMinor: number;
-  }[];
-  readonly totalMinor: number;
-  readonly currency: string;
-  readonly answers: Readonly<Record<string, Answer>>;
-  readonly holdExpiresAt?: string;
-  readonly createdAt: string;
-  readonly updatedAt: string;
 }
 
 export interface DeadLetter {

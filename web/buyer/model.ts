@@ -1,55 +1,21 @@
-import type { Answer, BuyerField, OrderStatus, PaymentMode, RejectReason, SaleStatus } from '../../src/domain/index.js';
+import type { Answers, OrderStatus } from '../../src/domain/index.js';
+import type { Order, SaleFields, TicketType as SharedTicketType } from '../shared/model.js';
 
-/** What the API sends (docs/openapi.json): times are text, and money is in minor units. */
-export interface Page<T> {
-  readonly data: readonly T[];
-  readonly nextCursor: string | null;
-}
+export type { Order, Page } from '../shared/model.js';
 
-export interface TicketType {
-  readonly id: string;
-  readonly name: string;
-  readonly priceMinor: number;
-  readonly currency: string;
-  readonly capacity: number;
-  readonly maxPerOrder: number;
-  readonly available: number;
+export interface TicketType extends SharedTicketType {
   readonly held: number;
 }
 
-export interface Sale {
-  readonly id: string;
-  readonly name: string;
-  readonly status: SaleStatus;
-  readonly opensAt: string;
-  readonly closesAt: string;
-  readonly maxPerBuyer: number;
-  readonly payment: PaymentMode;
+export interface Sale extends SaleFields {
   readonly ticketTypes: readonly TicketType[];
-  readonly buyerFields: readonly BuyerField[];
   readonly soldOut: boolean;
   readonly serverTime: string;
 }
 
 export interface PurchaseBody {
   readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
-  readonly answers?: Readonly<Record<string, Answer>>;
-}
-
-export interface Order {
-  readonly id: string;
-  readonly saleId: string;
-  readonly status: OrderStatus;
-  readonly reason?: RejectReason;
-  readonly items: readonly {
-    readonly ticketTypeId: string;
-    readonly quantity: number;
-    readonly unitPriceMinor: number;
-  }[];
-  readonly totalMinor: number;
-  readonly currency: string;
-  readonly holdExpiresAt?: string;
-  readonly createdAt: string;
+  readonly answers?: Answers;
 }
 
 /** Where a sale stands by the server's clock. */
