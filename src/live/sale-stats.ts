@@ -4,6 +4,7 @@ import { Choice, Flag, Integer, ListOf, Timestamp, Uuid } from '../http/index.js
 import type { Inspection } from '../inventory/index.js';
 import { quantileMs } from '../observability/index.js';
 import type { Tally } from '../orders/index.js';
+import { TicketTypeInventory } from '../sales/index.js';
 
 const maxCount = Number.MAX_SAFE_INTEGER;
 
@@ -21,33 +22,6 @@ const usualOutcomes = [
   'recovering',
   'invalid',
 ];
-
-class TicketTypeStock {
-  @Uuid()
-  ticketTypeId!: string;
-
-  @Integer({ min: 0, max: maxCount })
-  capacity!: number;
-
-  @Integer({ min: -maxCount, max: maxCount })
-  available!: number;
-
-  @Integer({ min: -maxCount, max: maxCount, description: 'in the outbox' })
-  queued!: number;
-
-  @Integer({ min: 0, max: maxCount })
-  reserved!: number;
-
-  @Integer({ min: 0, max: maxCount })
-  confirmed!: number;
-
-  @Integer({
-    min: -maxCount,
-    max: maxCount,
-    description: 'capacity − available − queued − reserved − confirmed, once that has been the same for three seconds',
-  })
-  drift!: number;
-}
 
 /** How long something took: milliseconds, at most 5 % wrong; null: nothing happened. */
 class Latency {
@@ -120,8 +94,12 @@ export class SaleStats {
   @ApiProperty({ type: () => Latencies })
   latency!: Latencies;
 
-  @ListOf(() => TicketTypeStock, { min: 1, max: 50 })
-  stock!: TicketTypeStock[];
+  @ListOf(() => TicketTypeInventory, {
+    min: 1,
+    max: 50,
+    description: 'as /inventory has it, but for drift: told once it has been the same for three seconds',
+  })
+  stock!: TicketTypeInventory[];
 
   @Flag({ description: 'every drift is 0 and the sale is not recovering' })
   consistent!: boolean;
