@@ -39,7 +39,6 @@ export function attacksOn(
   });
   const seconds = Math.floor(Date.now() / 1000);
   const signature = createHmac('sha256', webhookSecret).update(`${seconds}.${webhook}`).digest('hex');
-  const unfinished = written({ ...purchase, token: eve }).slice(0, -40);
 
   return [
     {
@@ -70,7 +69,7 @@ export function attacksOn(
       ),
     },
     {
-      name: 'replays of a webhook',
+      name: 'a signed webhook of no order, again and again',
       connections,
       requests: many((i) => ({
         path: '/v1/payments/webhook',
@@ -101,7 +100,14 @@ export function attacksOn(
         headers: [from(i), ...Array.from({ length: 1500 }, (_, h) => `X-${h}: y`)],
       })),
     },
-    { name: '1,000 slow bodies', connections: 1000, requests: [unfinished], trickle: true },
+    {
+      name: '1,000 slow bodies',
+      connections: 1000,
+      requests: many((i) => ({ ...purchase, token: sign(`trickler-${i}`), headers: [from(i)] })).map((whole) =>
+        whole.slice(0, -40),
+      ),
+      trickle: true,
+    },
     { name: '1,000 idle connections', connections: 1000, requests: [''] },
   ];
 }
