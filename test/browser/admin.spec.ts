@@ -1,23 +1,41 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page, Request } from 'playwright-core';
 import type * as waves from '../../src/cli/demo/wave.js';
 import { admin, adminKey, jwtSecret, operatorKey, viewerKey } from '../support/api-client.js';
 import { startBrowser, violationsOf, visitor } from '../support/browser.js';
-import { draftSale, expectStatus, inventoryOf, openSale, purchase, writtenOrder } from '../support/given.js';
+import {
+  draftSale,
+  endHold,
+  expectStatus,
+  inventoryOf,
+  openSale,
+  purchase,
+  reconcile,
+  writtenOrder,
+} from '../support/given.js';
 import type { GivenSale } from '../support/given.js';
 import { startSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
+import { pay, webhookSecret } from '../support/webhook.js';
+import { DeafProxy } from './deaf-proxy.js';
 
 let system: System;
 let browser: Browser;
 let contexts: BrowserContext[] = [];
 let pageErrors: string[][] = [];
-/** The first ticket of a buyer whom Postgres refuses. */
-let refused: { sale: GivenSale; orderId: string };
+/** Two orders of buyers whom Postgres refuses. */
+let refused: { sale: GivenSale; orderIds: readonly string[] };
 
 beforeAll(async () => {
-  [system, browser] = await Promise.all([startSystem(), startBrowser()]);
+  [system, browser] = await Promise.all([
+    startSystem({ env: { PAYMENT_WEBHOOK_SECRET: webhookSecret } }),
+    startBrowser(),
+  ]);
   await system.sql.query(`
     CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -27,9 +45,10 @@ beforeAll(async () => {
       RETURN NEW;
     END $$;
     CREATE TRIGGER refuse_poison BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse_poison()`);
-  // a dead letter by the time that a test wants one
+  // dead letters by the time that a test wants them
   const sale = await openSale(system.api, { name: 'Poisoned' });
-  refused = { sale, orderId: expectStatus(202, await purchase(system.api, sale, 'poison')).body.id };
+  const answers = [await purchase(system.api, sale, 'poison-1'), await purchase(system.api, sale, 'poison-2')];
+  refused = { sale, orderIds: answers.map((answer) => expectStatus(202, answer).body.id) };
 });
 
 afterEach(async () => {
@@ -191,7 +210,13 @@ describe('a sale', () => {
     const { available, queued, reserved, confirmed, drift } = stock ?? {};
     expect([available, queued, reserved, confirmed, drift]).toEqual([100, 0, 1900, 100, 0]);
     const cells = page.locator('.stock tbody td');
-    await until(async () => (await cells.allTextContents()).join(' ') === '100 1,900 0 100 2,100 0');
+    await until(
+      async () => {
+        expect((await cells.allTextContents()).join(' ')).toBe('100 1,900 0 100 2,100 0');
+        return true;
+      },
+      { timeoutMs: 30_000 }, // holds are counted seldom where counting takes long
+    );
     await page.locator('.plot canvas').first().waitFor();
 
     await button(page, 'Pause').click();
@@ -227,7 +252,7 @@ describe('a sale', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel order' }).click();
     await page.locator('h1 .status', { hasText: 'Cancelled' }).waitFor();
     await until(async () => (await inventoryOf(system.api, sale))[0]?.available === 501);
-  }, 60_000);
+  }, 90_000);
 
   test('when it is a draft, then all of it can be changed, and it can be deleted; an open one can only be closed', async () => {
     const sale = await draftSale(system.api, { capacities: [5, 5] });
@@ -237,6 +262,9 @@ describe('a sale', () => {
     await page.getByLabel('Currency').fill('usd');
     await button(page, 'Save').click();
     await said(page, 'Saved.');
+    const type = page.getByRole('group', { name: 'Ticket type 1' });
+    const shown = ['Name', 'Price', 'Capacity'].map((label) => type.getByLabel(label).inputValue());
+    expect(await Promise.all(shown)).toEqual(['Balcony', '20.00', '5']);
     const { body } = expectStatus(200, await system.api.get(sale.admin, admin));
     expect(body.ticketTypes).toMatchObject([{ name: 'Balcony', priceMinor: 2000, currency: 'USD', capacity: 5 }]);
     await button(page, 'Delete draft').click();
@@ -267,25 +295,122 @@ describe('a sale', () => {
     await page.locator('.connection.live').waitFor();
     expect(await page.locator('.notice').count()).toBe(0);
   });
+
+  test('when the stream goes dead without an end, then the page says so, and listens anew', async () => {
+    const sale = await openSale(system.api);
+    const proxy = await DeafProxy.before(system.api.url);
+    try {
+      const page = await visitAs(viewerKey, `${proxy.url}/admin/sales/${sale.id}`);
+      await page.locator('.connection.live').waitFor();
+      proxy.deafen();
+      await page.locator('.connection.cut').waitFor();
+      await page.locator('.connection.live').waitFor();
+    } finally {
+      proxy.close();
+    }
+  });
+
+  test('when Redis and PostgreSQL disagree, then the screen says by how much, until it is set right', async () => {
+    const sale = await openSale(system.api, { capacities: [50] });
+    const page = await visitAs(adminKey, `/admin/sales/${sale.id}`);
+    await figure(page, 'Books', 'Consistent');
+    await button(page, 'Pause').click();
+    await said(page, 'The sale is paused.');
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('H1'); // the button is gone
+    const turn = await system.sql.connect();
+    await turn.query(`SELECT pg_advisory_lock(hashtextextended('sluice:reconciliation', 0))`); // nobody sets it right
+    try {
+      await system.redis.hincrby(`sluice:{${sale.id}}:stock`, sale.types[0] ?? '', -3);
+      await figure(page, 'Drift', '3');
+      await figure(page, 'Books', 'Not consistent');
+      const cells = page.locator('.stock tbody td');
+      expect(await cells.allTextContents()).toEqual(['0', '0', '0', '47', '50', '3']);
+    } finally {
+      turn.release(true);
+    }
+    await figure(page, 'Drift', '0');
+    await figure(page, 'Books', 'Consistent');
+  });
+});
+
+describe('the orders of a sale', () => {
+  test('when one is looked for by its number, then it is shown; when there is none, then that is said', async () => {
+    const sale = await openSale(system.api);
+    const order = await writtenOrder(system.api, sale, 'ann');
+    const page = await visitAs(viewerKey, `/admin/sales/${sale.id}/orders`);
+    await page.getByLabel('Order number').fill(` ${order.id} `);
+    await page.keyboard.press('Enter');
+    await page.locator('.facts').getByText('ann').waitFor();
+    for (const wrong of [sale.id, 'no number']) {
+      await page.goBack();
+      await page.getByLabel('Order number').fill(wrong);
+      await button(page, 'Find').click();
+      await page.getByText('There is no such order.').waitFor();
+    }
+  });
+
+  test('when a CSV file breaks off, then the page says that it is not there', async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/csv', 'content-length': '1000' });
+      response.write('id,status\n', () => response.destroy());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const sale = await openSale(system.api);
+      const page = await visitAs(viewerKey, `/admin/sales/${sale.id}/orders`);
+      await page.getByText('There is no such order.').waitFor();
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      await page.route(`**${sale.admin}/orders`, (route) => route.continue({ url }));
+      await button(page, 'Download CSV').click();
+      await said(page, 'No answer from the server.');
+    } finally {
+      server.close();
+    }
+  });
 });
 
 describe('what went wrong', () => {
-  test('when an order could not be written, then it can be retried, and is written', async () => {
-    const isDead = async (): Promise<boolean> =>
-      (await system.api.get('/v1/admin/dead-letters', admin)).body.data.some(({ id }) => id === refused.orderId);
-    await until(isDead, { timeoutMs: 20_000 });
+  test('when orders could not be written, then one can be discarded, and one retried, and is written', async () => {
+    const [discarded = '', retried = ''] = refused.orderIds;
+    const dead = async (): Promise<number> => (await system.api.get('/v1/admin/dead-letters', admin)).body.data.length;
+    await until(async () => (await dead()) === 2, { timeoutMs: 20_000 });
+    const status = async (orderId: string): Promise<string> =>
+      (await system.api.get(`${refused.sale.admin}/orders/${orderId}`, admin)).body.status;
     const page = await visitAs(adminKey, '/admin/dead-letters');
-    await page.getByText('poisoned', { exact: true }).waitFor();
+    await until(async () => (await page.getByText('poisoned', { exact: true }).count()) === 2);
+    await button(page, `Discard: ${discarded.slice(-8)}`).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+    await said(page, 'The order is discarded.');
+    expect(await rows(page)).toBe(1);
+    expect(await violationsOf(page)).toEqual([]);
+    expect(await page.evaluate('document.activeElement.className')).toBe('scroll'); // the button is gone
+    await until(async () => (await status(discarded)) === 'rejected', { timeoutMs: 10_000 });
     await system.sql.query('ALTER TABLE orders DISABLE TRIGGER refuse_poison');
-    await page.getByRole('button', { name: /^Retry/ }).click();
+    await button(page, `Retry: ${retried.slice(-8)}`).click();
     await said(page, 'It is tried again.');
     await page.getByText('every order could be written').waitFor();
-    const status = async (): Promise<string> =>
-      (await system.api.get(`${refused.sale.admin}/orders/${refused.orderId}`, admin)).body.status;
-    await until(async () => (await status()) === 'reserved', { timeoutMs: 10_000 });
+    expect(await page.evaluate('document.activeElement.id')).toBe('main'); // so is the table
+    await until(async () => (await status(retried)) === 'reserved', { timeoutMs: 10_000 });
     await page.getByRole('link', { name: 'Audit log' }).click();
     await page.getByText('dead-letter.retried').waitFor();
+    await page.getByText('dead-letter.discarded').waitFor();
   }, 40_000);
+
+  test('when a payment came too late, then what is owed back is shown', async () => {
+    const sale = await openSale(system.api, { capacities: [1], payment: 'webhook' });
+    const order = await writtenOrder(system.api, sale, 'ann');
+    await endHold(system.sql, order.id);
+    await reconcile(system.api);
+    await writtenOrder(system.api, sale, 'ben');
+    expectStatus(204, await pay(system.api, { saleId: sale.id, orderId: order.id, paymentReference: 'pi_late' }));
+    const page = await visitAs(viewerKey, '/admin/refunds');
+    const refund = page.locator('tbody tr', { hasText: 'pi_late' });
+    await refund.getByText('€10.00').waitFor();
+    await refund.getByText('Came too late, and the tickets were gone').waitFor();
+    await refund.getByRole('link').click();
+    await page.locator('h1 .status', { hasText: 'Expired' }).waitFor();
+  });
 });
 
 describe('everybody', () => {
@@ -295,18 +420,21 @@ describe('everybody', () => {
     const draft = await draftSale(system.api, { buyerFields });
     const order = await writtenOrder(system.api, sale, 'x'.repeat(255));
     const page = await visit('/admin');
-    const examine = async (where: string): Promise<void> => {
+    /** Dark in one language, light in the other. */
+    const examine = async (where: string, isAsking = false): Promise<void> => {
       for (const colorScheme of ['dark', 'light'] as const) {
         await page.emulateMedia({ colorScheme });
         expect([where, colorScheme, await violationsOf(page)]).toEqual([where, colorScheme, []]);
+        await page.setViewportSize({ width: 360, height: 640 });
+        expect([where, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([where, 360]);
+        await page.setViewportSize({ width: 1280, height: 800 });
+        if (!isAsking && colorScheme === 'dark') await page.locator('header button').first().click();
       }
-      await page.setViewportSize({ width: 360, height: 640 });
-      expect([where, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([where, 360]);
-      await page.setViewportSize({ width: 1280, height: 800 });
     };
     await signIn(page, 'wrong');
     await page.getByText('This is not the key').waitFor();
     await examine('sign in');
+    await page.locator('header button').first().click();
     await signIn(page, adminKey);
     await button(page, 'Sign out').waitFor();
     const pages = {
@@ -318,7 +446,7 @@ describe('everybody', () => {
       [`/admin/sales/${draft.id}/settings`]: 'form fieldset',
       [`/admin/sales/${sale.id}/orders/${order.id}`]: '.facts',
       '/admin/dead-letters': 'main .muted',
-      '/admin/refunds': 'main .muted',
+      '/admin/refunds': 'tbody tr',
       '/admin/audit': 'tbody tr',
     };
     for (const [path, ready] of Object.entries(pages)) {
@@ -327,23 +455,38 @@ describe('everybody', () => {
       await examine(path);
     }
     await page.goto(`/admin/sales/${sale.id}`);
-    await page.locator('header button').first().click();
-    await page.getByText('一致', { exact: true }).waitFor();
-    await page.getByRole('button', { name: '結束', exact: true }).click();
+    await page.locator('.actions .danger').click();
     await page.getByRole('dialog').waitFor();
-    await examine('a question, in Chinese');
-  }, 60_000);
+    await examine('a question', true);
+  }, 120_000);
 
-  test('when the page is loaded, then its scripts are small, and the board of queues is one click away', async () => {
-    const page = await visit('/admin');
-    const scripts: number[] = [];
-    page.on('response', (response) => {
-      if (response.request().resourceType() === 'script') scripts.push(Number(response.headers()['content-length']));
-    });
-    await page.reload();
-    await signIn(page, adminKey);
-    await page.getByRole('link', { name: 'Queues' }).waitFor();
-    expect(scripts.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(50 * 1024);
+  test('when the page is loaded on a slow device, then it is small and works soon, and the board of queues is one click away', async () => {
+    const { id } = await openSale(system.api);
+    const page = await visitAs(adminKey, '/admin');
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: 6 });
+    const requests: Request[] = [];
+    page.on('request', (request) => requests.push(request));
+    const startedMs = performance.now();
+    await page.goto(`/admin/sales/${id}`);
+    await button(page, 'Pause').waitFor();
+    await figure(page, 'Available', '10');
+    const workedMs = performance.now() - startedMs;
+    const scripts = requests.filter((request) => request.resourceType() === 'script');
+    const bytes = (await Promise.all(scripts.map((script) => script.response().then((answer) => answer?.body())))).join(
+      '',
+    );
+    const sizes = await Promise.all(
+      scripts.map(async (script) => (await script.response())?.headers()['content-length']),
+    );
+    const sent = sizes.reduce((sum, size) => sum + Number(size), 0);
+    const weight = { gzipped: gzipSync(bytes).length, sent, requests: requests.length, workedMs };
+    if (process.env['WEIGHT'] !== undefined) console.log(weight);
+    expect(weight.gzipped).toBeLessThan(56 * 1024);
+    expect(sent).toBeLessThan(50 * 1024);
+    expect(requests.length).toBeLessThanOrEqual(10); // page, icon, styles, scripts, session, sale, stream
+    expect(workedMs).toBeLessThan(8_000);
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 });
     await page.getByRole('link', { name: 'Queues' }).click();
     await page.waitForURL('**/admin/queues*');
     await page.getByText('0 Jobs').waitFor();

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page, Request } from 'playwright-core';
 import { buyer, type Body } from '../support/api-client.js';
 import { startBrowser, violationsOf, visitor } from '../support/browser.js';
-import { openSale, purchase, type GivenSale } from '../support/given.js';
+import { openSale, purchase, times, writtenOrder, type GivenSale } from '../support/given.js';
 import { startSystem, type System } from '../support/system.js';
 import { hmacToken, inSeconds } from '../support/tokens.js';
 import { until } from '../support/until.js';
@@ -127,6 +127,42 @@ describe('a purchase', () => {
   });
 });
 
+describe('several orders', () => {
+  test('when more orders are held than a browser has connections, then the page still works', async () => {
+    const sale = await openSale(system.api, { maxPerBuyer: 8 });
+    await Promise.all(times(7, () => writtenOrder(system.api, sale, 'olga')));
+    const page = await visit('about:blank');
+    const streams = new Set<Request>();
+    page.on('request', (request) => request.url().endsWith('/events') && streams.add(request));
+    page.on('requestfinished', (request) => streams.delete(request));
+    page.on('requestfailed', (request) => streams.delete(request));
+    await page.goto(system.api.url + addressFor(sale, 'olga'));
+    await until(() => streams.size > 0);
+    expect(await heading(page, 'Held for you').count()).toBe(7);
+    const oldest = page.getByRole('article').last();
+    await oldest.getByRole('button', { name: 'Confirm' }).click();
+    await heading(page, 'The tickets are yours').waitFor();
+    expect(streams.size).toBeLessThanOrEqual(2);
+    await page.evaluate(`Object.defineProperty(document, 'hidden', { value: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+    await until(() => streams.size === 0);
+  });
+
+  test('when the last order ends while the next is filled in, then what was filled in stays', async () => {
+    const buyerFields = [{ name: 'email', type: 'email', required: true, label: 'E-mail' }];
+    const sale = await openSale(system.api, { capacities: [5, 5], buyerFields });
+    const order = await writtenOrder(system.api, sale, 'pia', { answers: { email: 'pia@host.example' } });
+    const page = await visit(addressFor(sale, 'pia'));
+    await page.getByText('Buy more tickets').click();
+    await page.getByRole('button', { name: 'One more: Type 2' }).click();
+    await page.getByLabel('E-mail').fill('pia@else');
+    await system.api.post(`${order.path}/cancel`, buyer('pia'));
+    await heading(page, 'Cancelled').waitFor();
+    await page.getByRole('button', { name: 'Get 1 ticket' }).waitFor();
+    expect(await page.getByLabel('E-mail').inputValue()).toBe('pia@else');
+  });
+});
+
 describe('a bad connection', () => {
   test('when the answer is lost, then the same request is sent again, and there is one order', async () => {
     const sale = await openSale(system.api);
@@ -158,17 +194,62 @@ describe('a bad connection', () => {
     expect(await ordersOf(sale, 'gil')).toHaveLength(1);
   });
 
-  test('when the API is killed and comes back, then the purchase goes on by itself', async () => {
+  test('when the device is back online, then the purchase goes on without a reload', async () => {
+    const sale = await openSale(system.api);
+    const page = await visit(addressFor(sale, 'rosa'));
+    await bigButton(page).waitFor();
+    await page.context().setOffline(true);
+    await bigButton(page).click();
+    await page.locator('.notice', { hasText: 'No connection. Your request is kept' }).waitFor();
+    await page.context().setOffline(false);
+    await heading(page, 'Held for you').waitFor();
+    expect(await ordersOf(sale, 'rosa')).toHaveLength(1);
+  });
+
+  test('when a buyer stops trying, then the order that comes through later shows up, and the same click again is no second', async () => {
+    const sale = await openSale(system.api);
+    const page = await visit(addressFor(sale, 'gus'));
+    const keys: string[] = [];
+    await page.route(`**${sale.orders}`, (route) => {
+      const key = route.request().headers()['idempotency-key'];
+      if (key === undefined) return route.continue();
+      keys.push(key);
+      return route.abort();
+    });
+    const stopTrying = async (): Promise<void> => {
+      await bigButton(page).click();
+      await page.getByRole('button', { name: 'Stop trying' }).click();
+    };
+    await stopTrying();
+    await stopTrying();
+    const [key = ''] = keys;
+    expect(new Set(keys)).toEqual(new Set([key]));
+    const looked = page.waitForResponse(`**${sale.orders}`);
+    await page.locator('.notice', { hasText: 'the order will show up here' }).waitFor();
+    await looked;
+    await purchase(system.api, sale, 'gus', { key }); // what was on its way arrives
+    await heading(page, 'Held for you').waitFor();
+    expect(await ordersOf(sale, 'gus')).toHaveLength(1);
+  });
+
+  test('when the API is killed in the middle of a purchase and comes back, then there is the one order', async () => {
     const sale = await openSale(system.api);
     const api = await mortal;
     try {
       const page = await visit(addressFor(sale, 'hugo'), {}, api.url);
-      await bigButton(page).waitFor();
-      await api.kill();
+      await page.route(
+        `**${sale.orders}`,
+        async (route) => {
+          await route.fetch(); // it has the order
+          await api.kill(); // before it can say so
+          await route.abort();
+        },
+        { times: 1 },
+      );
       await bigButton(page).click();
       await page.locator('.notice', { hasText: 'No connection. Your request is kept' }).waitFor();
       await api.start();
-      await heading(page, 'Held for you').waitFor();
+      await heading(page, 'Held for you').waitFor({ timeout: 15_000 }); // up to 10 s until the next try
       expect(await ordersOf(sale, 'hugo')).toMatchObject([{ status: 'reserved' }]);
     } finally {
       await api.kill();
@@ -208,6 +289,36 @@ describe('who buys', () => {
     await late.getByText('Your sign-in has expired').waitFor();
     const lost = await visit('/sales/0190');
     await lost.getByText('There is no such sale').waitFor();
+  });
+
+  test('when another link is opened on the page, then it is another buyer’s: nothing of the last one’s is shown or sent', async () => {
+    const sale = await openSale(system.api, { capacities: [5, 5] });
+    await writtenOrder(system.api, sale, 'sam');
+    const page = await visit(addressFor(sale, 'sam'));
+    await heading(page, 'Held for you').waitFor();
+    await page.getByText('Buy more tickets').click();
+    await page.getByRole('button', { name: 'One more: Type 2' }).click();
+    await page.route(`**${sale.orders}`, (route) => route.abort());
+    await bigButton(page).click();
+    await page.getByRole('button', { name: 'Stop trying' }).waitFor();
+    await page.goto(addressFor(sale, 'tess'));
+    await heading(page, 'Held for you').waitFor({ state: 'detached' });
+    expect(new URL(page.url()).hash).toBe('');
+    await page.unroute(`**${sale.orders}`);
+    await page.getByRole('button', { name: 'One more: Type 1' }).click();
+    await page.getByRole('button', { name: 'Get 1 ticket' }).click();
+    await heading(page, 'Held for you').waitFor();
+    expect(await ordersOf(sale, 'tess')).toMatchObject([{ items: [{ ticketTypeId: sale.types[0], quantity: 1 }] }]);
+    expect(await ordersOf(sale, 'sam')).toHaveLength(1);
+  });
+
+  test('when a link was damaged on its way, then the page asks for another, and does not speak of the connection', async () => {
+    const sale = await openSale(system.api);
+    const [, token = ''] = addressFor(sale, 'uwe').split('=');
+    for (const damaged of [`${token.slice(0, 20)}%E2%80%8B${token.slice(20)}`, `${token.slice(0, 30)}…`]) {
+      const page = await visit(`/sales/${sale.id}#token=${damaged}`);
+      await page.getByText('Your sign-in has expired').waitFor();
+    }
   });
 });
 
@@ -250,6 +361,7 @@ describe('everybody', () => {
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await heading(page, 'The tickets are yours').waitFor();
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('The tickets are yours');
     expect(await ordersOf(sale, 'kim')).toMatchObject([
       { items: [{ quantity: 2 }], answers: { email: 'kim@host.example', size: 'M', news: false } },
     ]);
@@ -292,7 +404,7 @@ describe('everybody', () => {
     await page.locator('.brand').click();
     await page.locator('.sales').waitFor();
     await examine();
-  });
+  }, 60_000);
 });
 
 describe('the weight', () => {

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { act, isBusy } from './act.js';
 import { sure } from './confirm.js';
 
@@ -17,12 +18,20 @@ export function ActButton({
   /** of which of many such buttons this is */
   about?: string;
 }): JSX.Element {
+  const button = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(
+    () => () => {
+      if (button.current !== null && button.current === document.activeElement) leaveFocus(button.current);
+    },
+    [],
+  );
   async function click(): Promise<void> {
     if (isBusy.value || (question !== undefined && !(await sure(question, label)))) return;
     await act(work);
   }
   return (
     <button
+      ref={button}
       type="button"
       class={kind}
       aria-disabled={isBusy.value}
@@ -34,4 +43,16 @@ export function ActButton({
       {label}
     </button>
   );
+}
+
+/** The button goes away by what it did: the keyboard goes on at the nearest place that stays. */
+function leaveFocus(button: HTMLElement): void {
+  const places = [
+    button.closest<HTMLElement>('.scroll'),
+    button.closest('.head')?.querySelector('h1'),
+    document.getElementById('main'),
+  ];
+  queueMicrotask(() => {
+    if (document.activeElement === document.body) places.find((place) => place?.isConnected)?.focus();
+  });
 }

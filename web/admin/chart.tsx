@@ -8,7 +8,7 @@ import { type StatsWatch, windowSeconds } from './stats-watch.js';
 export interface Line {
   readonly label: string;
   /** which of the lines' colours */
-  readonly tone: 'main' | 'second' | 'third' | 'trouble';
+  readonly tone: 'main' | 'second' | 'third' | 'queued' | 'trouble';
   /** it is 0 most of the time: no line is drawn then, which would look like something */
   readonly isRare?: boolean;
   /** null: there is no such figure at that moment */

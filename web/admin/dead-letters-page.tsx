@@ -17,7 +17,7 @@ export function DeadLettersPage(): JSX.Element {
   return (
     <>
       <div class="head">
-        <h1>{says.deadLetters}</h1>
+        <h1 tabIndex={-1}>{says.deadLetters}</h1>
         <div class="actions">
           <ActButton
             label={says.refresh}

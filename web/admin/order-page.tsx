@@ -1,4 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
+import type { Refusal } from '../shared/http.js';
 import { dateTime, money } from '../shared/language.js';
 import { Link } from '../shared/router.js';
 import { useTitle } from '../shared/use-title.js';
@@ -26,13 +27,20 @@ export function OrderPage({ saleId, orderId }: { saleId: string; orderId: string
           {says.backToOrders}
         </Link>
       </nav>
-      {refusal !== null && <Refused refusal={refusal} />}
+      {refusal !== null &&
+        (isUnknown(refusal) ? (
+          <p class="notice" role="alert">
+            {says.noOrders}
+          </p>
+        ) : (
+          <Refused refusal={refusal} />
+        ))}
       {order === null ? (
         refusal === null && <p class="muted">{says.loading}</p>
       ) : (
         <>
           <div class="head">
-            <h1>
+            <h1 tabIndex={-1}>
               {says.order} {orderId.slice(-8)} <Status of={order.status} />
             </h1>
             {canCancel && (
@@ -54,6 +62,11 @@ export function OrderPage({ saleId, orderId }: { saleId: string; orderId: string
       )}
     </>
   );
+}
+
+/** Nothing can have a number that is none. */
+function isUnknown({ code }: Refusal): boolean {
+  return code === 'not_found' || code === 'validation_failed';
 }
 
 function Details({ order, sale }: { order: Order; sale: Sale | null }): JSX.Element {

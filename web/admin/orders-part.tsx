@@ -1,18 +1,18 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { dateTime, money, number } from '../shared/language.js';
-import { Link } from '../shared/router.js';
+import { go, Link } from '../shared/router.js';
 import { ActButton } from './act-button.js';
 import { useList } from './loaded.js';
 import type { Order, OrderStatus, Sale } from './model.js';
-import { sendAsAdmin } from './session.js';
+import { apiFile } from './session.js';
 import { Status } from './status.js';
 import { ListTable } from './table.js';
 import { words } from './words/index.js';
 
 const statuses: readonly OrderStatus[] = ['queued', 'reserved', 'confirmed', 'expired', 'cancelled', 'rejected'];
 
-/** The orders of a sale, newest first, by status and buyer. */
+/** The orders of a sale, newest first, by status and buyer; or one, by its number. */
 export function OrdersPart({ sale }: { sale: Sale }): JSX.Element {
   const says = words.value;
   const [filter, setFilter] = useState('');
@@ -22,6 +22,11 @@ export function OrdersPart({ sale }: { sale: Sale }): JSX.Element {
     const query = new URLSearchParams();
     for (const [name, value] of new FormData(form))
       if (typeof value === 'string' && value.trim() !== '') query.set(name, value.trim());
+    const orderId = query.get('orderId');
+    if (orderId !== null) {
+      go(`/admin/sales/${sale.id}/orders/${encodeURIComponent(orderId)}`);
+      return;
+    }
     const next = query.size === 0 ? '' : `?${query}`;
     if (next === filter) void list.again();
     else setFilter(next);
@@ -55,6 +60,10 @@ export function OrdersPart({ sale }: { sale: Sale }): JSX.Element {
           {says.buyer}
           <input name="buyerId" type="search" autoComplete="off" maxLength={255} />
         </label>
+        <label>
+          {says.orderNumber}
+          <input name="orderId" type="search" autoComplete="off" />
+        </label>
         <button>{says.find}</button>
         <ActButton
           label={says.csv}
@@ -87,9 +96,9 @@ export function OrdersPart({ sale }: { sale: Sale }): JSX.Element {
 
 /** Has the browser keep an answer as a file. Not a plain link: it could not ask for CSV. */
 async function download(address: string, fileName: string): Promise<void> {
-  const answer = await sendAsAdmin(address, { headers: { accept: 'text/csv' }, timeoutMs: null });
+  const file = await apiFile(address, { headers: { accept: 'text/csv' }, timeoutMs: null });
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(file);
   link.download = fileName;
   link.click();
   setTimeout(() => {

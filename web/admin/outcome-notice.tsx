@@ -8,7 +8,7 @@ export function OutcomeNotice(): JSX.Element | null {
   const { value } = outcome;
   if (value === null) return null;
   return (
-    <div class={`outcome ${value.kind}`}>
+    <aside class={`outcome ${value.kind}`}>
       {value.kind === 'done' ? <p>{value.text}</p> : <p role="alert">{says.refusals[value.refusal.code]}</p>}
       <button
         type="button"
@@ -19,6 +19,6 @@ export function OutcomeNotice(): JSX.Element | null {
       >
         {says.dismiss}
       </button>
-    </div>
+    </aside>
   );
 }

@@ -9,16 +9,22 @@ import { words } from './words/index.js';
 
 const hourMs = 3_600_000;
 
-/** Rows that come and go: each has a number of its own, so that what stands in the others stays there. */
-function useRows(count: number): { rows: readonly number[]; add: () => void; remove: (row: number) => void } {
-  const [rows, setRows] = useState(() => Array.from({ length: count }, (_, i) => i));
+/** `id`: its own, so that what stands in the others stays there; `first`: what it began with, undefined if it was added. */
+interface FormRow<T> {
+  readonly id: number;
+  readonly first: T | undefined;
+}
+
+/** Rows that come and go. */
+function useRows<T>(given: readonly (T | undefined)[]) {
+  const [rows, setRows] = useState<readonly FormRow<T>[]>(() => given.map((first, id) => ({ id, first })));
   return {
     rows,
-    add() {
-      setRows([...rows, Math.max(-1, ...rows) + 1]);
+    add: (): void => {
+      setRows([...rows, { id: Math.max(-1, ...rows.map(({ id }) => id)) + 1, first: undefined }]);
     },
-    remove(row) {
-      setRows(rows.filter((other) => other !== row));
+    remove: (id: number): void => {
+      setRows(rows.filter((row) => row.id !== id));
     },
   };
 }
@@ -40,8 +46,8 @@ export function SaleForm({
   const says = words.value;
   const form = useRef<HTMLFormElement>(null);
   const [mistakes, setMistakes] = useState<Mistakes>([]);
-  const types = useRows(sale?.ticketTypes.length ?? 1);
-  const fields = useRows(sale?.buyerFields.length ?? 0);
+  const types = useRows(sale?.ticketTypes ?? [undefined]);
+  const fields = useRows(sale?.buyerFields ?? []);
   const isWhole = sale === undefined || sale.status === 'draft';
   const currency = sale?.ticketTypes[0]?.currency ?? 'EUR';
   const now = Math.ceil(Date.now() / hourMs) * hourMs;
@@ -119,12 +125,11 @@ export function SaleForm({
             <Field name="ticketTypes[0].currency" label={says.currency} mistakes={mistakes} value={currency} />
           </div>
         )}
-        {types.rows.map((row, i) => {
-          const type = sale?.ticketTypes[row];
+        {types.rows.map(({ id, first: type }, i) => {
           const at = `ticketTypes[${i}]`;
           if (!isWhole) {
             return (
-              <div class="row" key={row}>
+              <div class="row" key={id}>
                 <Field
                   name={`${at}.capacity`}
                   kind="number"
@@ -137,12 +142,12 @@ export function SaleForm({
           }
           return (
             <Row
-              key={row}
+              key={id}
               name={says.ticketTypeNumber(i + 1)}
               onRemove={
                 types.rows.length > 1
                   ? () => {
-                      types.remove(row);
+                      types.remove(id);
                     }
                   : undefined
               }
@@ -182,15 +187,15 @@ export function SaleForm({
         <section class="card" aria-labelledby="fields">
           <h2 id="fields">{says.buyerFields}</h2>
           <p class="fine">{says.buyerFieldsHint}</p>
-          {fields.rows.map((row, i) => (
+          {fields.rows.map(({ id, first }, i) => (
             <Row
-              key={row}
+              key={id}
               name={says.buyerFieldNumber(i + 1)}
               onRemove={() => {
-                fields.remove(row);
+                fields.remove(id);
               }}
             >
-              <BuyerFieldRow at={`buyerFields[${i}]`} field={sale?.buyerFields[row]} mistakes={mistakes} />
+              <BuyerFieldRow at={`buyerFields[${i}]`} field={first} mistakes={mistakes} />
             </Row>
           ))}
           <button type="button" onClick={fields.add}>

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { number } from '../shared/language.js';
 import { Chart, type Line } from './chart.js';
-import type { Latency, Sale, SaleStats } from './model.js';
+import type { Latency, Sale, SaleStats, Stock } from './model.js';
 import type { StatsWatch } from './stats-watch.js';
 import { StockTable } from './stock-table.js';
 import { words } from './words/index.js';
@@ -33,6 +33,7 @@ export function SaleLive({ sale, watch }: { sale: Sale; watch: StatsWatch }): JS
           watch={watch}
           show={ms}
         />
+        <Chart title={says.stockByState} lines={stockLines(says)} watch={watch} show={rate} />
         <Outcomes stats={stats} />
       </div>
       <StockTable sale={sale} stats={stats} />
@@ -125,6 +126,19 @@ function flowLines(says: Words): Line[] {
 
 function outboxLines(says: Words): Line[] {
   return [{ label: says.ordersWaiting, tone: 'main', of: (stats) => stats.queue.orders }];
+}
+
+/** All ticket types together; each by itself is in the table. */
+function stockLines(says: Words): Line[] {
+  const sum = ({ stock }: SaleStats, of: (type: Stock) => number): number =>
+    stock.reduce((total, type) => total + of(type), 0);
+  return [
+    { label: says.available, tone: 'third', of: (stats) => sum(stats, ({ available }) => available) },
+    { label: says.queued, tone: 'queued', isRare: true, of: (stats) => sum(stats, ({ queued }) => queued) },
+    { label: says.reserved, tone: 'second', of: (stats) => sum(stats, ({ reserved }) => reserved) },
+    { label: says.confirmed, tone: 'main', of: (stats) => sum(stats, ({ confirmed }) => confirmed) },
+    { label: says.drift, tone: 'trouble', isRare: true, of: (stats) => sum(stats, ({ drift }) => Math.abs(drift)) },
+  ];
 }
 
 function latencyLines(of: (stats: SaleStats) => Latency): Line[] {

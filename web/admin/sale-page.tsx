@@ -54,7 +54,7 @@ function Known({ sale, source, part }: { sale: Sale; source: Source<Sale>; part:
     <>
       <div class="head">
         <div>
-          <h1>
+          <h1 tabIndex={-1}>
             {sale.name} <Status of={sale.status} />
           </h1>
           <p class="fine">

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { Refusal, request, type RequestOptions, send } from '../shared/http.js';
+import { Refusal, request, requestFile, type RequestOptions } from '../shared/http.js';
 import { patiently } from '../shared/patience.js';
 
 const roles = ['viewer', 'operator', 'admin'] as const;
@@ -64,9 +64,9 @@ export function api<T>(path: string, options: RequestOptions = {}): Promise<T> {
   return noticing(request<T>(path, options));
 }
 
-/** An answer to this administrator. @throws Refusal */
-export function sendAsAdmin(path: string, options: RequestOptions = {}): Promise<Response> {
-  return noticing(send(path, options));
+/** A file for this administrator. @throws Refusal */
+export function apiFile(path: string, options: RequestOptions = {}): Promise<Blob> {
+  return noticing(requestFile(path, options));
 }
 
 async function noticing<T>(answer: Promise<T>): Promise<T> {

@@ -26,19 +26,14 @@ export class StatsWatch {
   constructor(private readonly saleId: string) {}
 
   start(): void {
-    this.source?.close();
     const source = new EventSource(`/v1/admin/sales/${this.saleId}/events`);
     this.source = source;
     source.addEventListener('stats', ({ data }) => {
       this.hear(JSON.parse(String(data)) as SaleStats);
     });
     source.addEventListener('error', () => {
-      this.cut();
-      if (source.readyState !== EventSource.CLOSED) return; // the browser comes back by itself
-      void lookAgain(); // an EventSource does not say why it was refused
-      this.retry = setTimeout(() => {
-        this.start();
-      }, retryMs);
+      if (source.readyState === EventSource.CLOSED) void lookAgain(); // an EventSource does not say why it was refused
+      this.startAgain();
     });
     this.listen();
   }
@@ -61,8 +56,16 @@ export class StatsWatch {
   private listen(): void {
     clearTimeout(this.silence);
     this.silence = setTimeout(() => {
-      this.cut();
+      this.startAgain(); // a connection may be dead without an error
     }, silenceMs);
+  }
+
+  private startAgain(): void {
+    this.stop();
+    this.cut();
+    this.retry = setTimeout(() => {
+      this.start();
+    }, retryMs);
   }
 
   private cut(): void {

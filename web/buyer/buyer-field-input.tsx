@@ -10,8 +10,16 @@ const kinds = {
   number: { type: 'number', step: 'any', inputMode: 'decimal' },
 } as const satisfies Partial<Record<BuyerFieldType, object>>;
 
+interface BuyerFieldInputProps {
+  readonly field: BuyerField;
+  readonly mistake: string | undefined;
+  /** as the control has it; undefined: untouched */
+  readonly value: string | boolean | undefined;
+  readonly onChange: (value: string | boolean) => void;
+}
+
 /** One question of the sale's own, with what is wrong with the answer. */
-export function BuyerFieldInput({ field, mistake }: { field: BuyerField; mistake: string | undefined }): JSX.Element {
+export function BuyerFieldInput({ field, mistake, value = '', onChange }: BuyerFieldInputProps): JSX.Element {
   const id = useId();
   const { optional, choose } = words.value;
   const { type, label, required, choices = [] } = field;
@@ -21,6 +29,12 @@ export function BuyerFieldInput({ field, mistake }: { field: BuyerField; mistake
     required,
     'aria-invalid': mistake !== undefined,
     'aria-describedby': mistake === undefined ? undefined : `${id}-mistake`,
+  };
+  const text = {
+    value: String(value),
+    onInput: ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLSelectElement }): void => {
+      onChange(currentTarget.value);
+    },
   };
   const caption = (
     <label for={id}>
@@ -32,7 +46,7 @@ export function BuyerFieldInput({ field, mistake }: { field: BuyerField; mistake
     <div class={`field ${type}`}>
       {type !== 'boolean' && caption}
       {type === 'choice' ? (
-        <select {...control}>
+        <select {...control} {...text}>
           <option value="">{choose}</option>
           {choices.map((choice) => (
             <option key={choice} value={choice}>
@@ -41,9 +55,17 @@ export function BuyerFieldInput({ field, mistake }: { field: BuyerField; mistake
           ))}
         </select>
       ) : type === 'boolean' ? (
-        <input {...control} required={false} type="checkbox" />
+        <input
+          {...control}
+          required={false}
+          type="checkbox"
+          checked={value === true}
+          onChange={(event) => {
+            onChange(event.currentTarget.checked);
+          }}
+        />
       ) : (
-        <input {...control} {...kinds[type]} />
+        <input {...control} {...text} {...kinds[type]} />
       )}
       {type === 'boolean' && caption}
       {mistake !== undefined && (

@@ -1,7 +1,8 @@
 import { render } from 'preact';
 import { App } from './app.js';
-import { identify } from './identity.js';
+import { heedLinks, identify } from './identity.js';
 
+heedLinks();
 void identify();
 const page = document.getElementById('page');
 if (page !== null) render(<App />, page);

@@ -1,5 +1,5 @@
-import type { JSX } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import type { JSX, RefObject } from 'preact';
+import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { announce } from '../shared/announcer.js';
 import { serverSecond } from '../shared/clock.js';
 import { dateTime, duration, money } from '../shared/language.js';
@@ -39,7 +39,7 @@ export function OrderCard({ order, sale, book }: { order: Order; sale: Sale; boo
           {refused.refusal.facts.left !== undefined && ` ${leftToYou(refused.refusal.facts.left)}`}
         </p>
       )}
-      {status === 'reserved' && <Steps order={order} book={book} toPay={toPay} />}
+      {status === 'reserved' && <Steps order={order} book={book} toPay={toPay} heading={heading} />}
       <p class="fine">
         <span>{orderedAt(dateTime(order.createdAt))}</span>
         <span>
@@ -82,14 +82,29 @@ function TimeLeft({ order }: { order: Order }): JSX.Element {
   );
 }
 
-function Steps({ order, book, toPay }: { order: Order; book: OrderBook; toPay: boolean }): JSX.Element {
+interface StepsProps {
+  readonly order: Order;
+  readonly book: OrderBook;
+  readonly toPay: boolean;
+  /** where the focus goes when the buttons go away */
+  readonly heading: RefObject<HTMLElement | null>;
+}
+
+function Steps({ order, book, toPay, heading }: StepsProps): JSX.Element {
+  const buttons = useRef<HTMLDivElement>(null);
+  useLayoutEffect(
+    () => () => {
+      if (buttons.current?.contains(document.activeElement) === true) heading.current?.focus();
+    },
+    [],
+  );
   const { confirm, confirming, cancel, cancelling } = words.value;
   const stepping = book.stepping.value;
   const mine = stepping?.orderId === order.id ? stepping : null;
   const waiting = mine?.waiting ?? null;
   return (
     <>
-      <div class="steps">
+      <div class="steps" ref={buttons}>
         {!toPay && (
           <button
             class="big"

@@ -22,7 +22,8 @@ interface PurchaseFormProps {
 /** What to buy and for whom, and the one button. */
 export function PurchaseForm({ sale, purchase, leftToBuyer }: PurchaseFormProps): JSX.Element {
   const form = useRef<HTMLFormElement>(null);
-  const quantities = useSignal(firstChoice(sale));
+  const draft = purchase.draft.value;
+  const quantities = draft?.quantities ?? firstChoice(sale);
   const mistakes = useSignal<Mistakes>({});
   const refusal = purchase.refusal.value;
   const { tickets, details, total, sending, stopTrying, stopped, noTickets } = words.value;
@@ -30,13 +31,10 @@ export function PurchaseForm({ sale, purchase, leftToBuyer }: PurchaseFormProps)
   const isUnderWay = purchase.isUnderWay.value;
   const phase = phaseOf(sale, serverSecond.value);
   const items = sale.ticketTypes
-    .map(({ id }) => ({ ticketTypeId: id, quantity: quantities.value[id] ?? 0 }))
+    .map(({ id }) => ({ ticketTypeId: id, quantity: quantities[id] ?? 0 }))
     .filter(({ quantity }) => quantity > 0);
   const count = items.reduce((sum, { quantity }) => sum + quantity, 0);
-  const totalMinor = sale.ticketTypes.reduce(
-    (sum, { id, priceMinor }) => sum + priceMinor * (quantities.value[id] ?? 0),
-    0,
-  );
+  const totalMinor = sale.ticketTypes.reduce((sum, { id, priceMinor }) => sum + priceMinor * (quantities[id] ?? 0), 0);
   const isOff = isUnderWay || phase !== 'selling';
 
   useEffect(() => {
@@ -65,10 +63,10 @@ export function PurchaseForm({ sale, purchase, leftToBuyer }: PurchaseFormProps)
           <TicketRow
             key={type.id}
             type={type}
-            quantity={quantities.value[type.id] ?? 0}
-            most={Math.min(type.maxPerOrder, leftToBuyer - count + (quantities.value[type.id] ?? 0))}
+            quantity={quantities[type.id] ?? 0}
+            most={Math.min(type.maxPerOrder, leftToBuyer - count + (quantities[type.id] ?? 0))}
             onChange={(quantity) => {
-              quantities.value = { ...quantities.value, [type.id]: quantity };
+              purchase.draft.value = { ...draft, quantities: { ...quantities, [type.id]: quantity } };
               mistakes.value = {};
             }}
           />
@@ -83,7 +81,15 @@ export function PurchaseForm({ sale, purchase, leftToBuyer }: PurchaseFormProps)
         <fieldset class="details" disabled={isUnderWay}>
           <legend>{details}</legend>
           {sale.buyerFields.map((field) => (
-            <BuyerFieldInput key={field.name} field={field} mistake={mistakes.value[field.name]} />
+            <BuyerFieldInput
+              key={field.name}
+              field={field}
+              mistake={mistakes.value[field.name]}
+              value={draft?.answers?.[field.name]}
+              onChange={(answer) => {
+                purchase.draft.value = { ...draft, answers: { ...draft?.answers, [field.name]: answer } };
+              }}
+            />
           ))}
         </fieldset>
       )}

@@ -1,6 +1,5 @@
-import { untracked, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { announce } from '../shared/announcer.js';
 import { serverSecond } from '../shared/clock.js';
 import { dateTime, duration } from '../shared/language.js';
@@ -44,34 +43,43 @@ export function SalePage({ saleId }: { saleId: string }): JSX.Element {
       </nav>
       <SaleHead sale={sale} />
       {refusal !== null && <p class="notice">{stale}</p>}
-      <Buying sale={sale} book={book} purchase={purchase} />
+      <Buying key={purchase.buyerId} sale={sale} book={book} purchase={purchase} />
     </>
   );
 }
 
-/** What a visit needs, from its beginning to its end. */
+/** The sale, and one buyer's orders in it: another buyer on this page is another visit. */
 function useVisit(saleId: string) {
+  const who = identity.value;
+  const buyerId = 'buyerId' in who ? who.buyerId : null;
+  const token = 'token' in who ? who.token : null;
+  const watch = useMemo(() => watchSale(saleId), [saleId]);
   const visit = useMemo(() => {
     const book = new OrderBook(saleId);
-    const purchase = new Purchase(saleId, book);
-    return { watch: watchSale(saleId), book, purchase };
-  }, [saleId]);
-  useEffect(
+    return { book, purchase: new Purchase(saleId, buyerId, book) };
+  }, [saleId, buyerId]);
+  useEffect(() => watch.stop, [watch]);
+  // at once: what the last buyer has under way must not be sent as the next one's
+  useLayoutEffect(
     () => () => {
-      visit.watch.stop();
       visit.book.close();
       visit.purchase.close();
     },
     [visit],
   );
-  useSignalEffect(() => {
-    if (!('token' in identity.value)) return;
-    untracked(() => {
-      void visit.book.load();
-      visit.purchase.resume();
-    });
-  });
-  return visit;
+  useEffect(() => {
+    if (token === null) return;
+    const look = (): void => {
+      if (!document.hidden) void visit.book.load();
+    };
+    visit.purchase.resume();
+    void visit.book.load();
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [visit, token]);
+  return { watch, ...visit };
 }
 
 function SaleHead({ sale }: { sale: Sale }): JSX.Element {
@@ -111,7 +119,13 @@ function Buying({ sale, book, purchase }: { sale: Sale; book: OrderBook; purchas
   const orders = book.orders.value;
   const live = orders.filter(({ status }) => taking.includes(status));
   const leftToBuyer = sale.maxPerBuyer - live.reduce((sum, order) => sum + ticketsOf(order), 0);
-  const form = <PurchaseForm sale={sale} purchase={purchase} leftToBuyer={leftToBuyer} />;
+  const isFirst = live.length === 0;
+  const isBusy = purchase.isUnderWay.value || purchase.draft.value !== null;
+  const hasNews = purchase.refusal.value !== null || purchase.isGivenUp.value;
+  const details = useRef<HTMLDetailsElement>(null);
+  useLayoutEffect(() => {
+    if (details.current !== null) details.current.open = isFirst || isBusy || hasNews;
+  }, [isFirst, isBusy, hasNews]);
   return (
     <>
       {orders.length > 0 && (
@@ -126,13 +140,11 @@ function Buying({ sale, book, purchase }: { sale: Sale; book: OrderBook; purchas
         <Nobody />
       ) : leftToBuyer <= 0 && !purchase.isUnderWay.value ? (
         <p class="muted">{limitReached}</p>
-      ) : live.length > 0 ? (
-        <details class="more" open={purchase.isUnderWay.value || purchase.refusal.value !== null}>
-          <summary>{moreTickets}</summary>
-          {form}
-        </details>
       ) : (
-        form
+        <details class="more" ref={details} open>
+          <summary hidden={isFirst}>{moreTickets}</summary>
+          <PurchaseForm sale={sale} purchase={purchase} leftToBuyer={leftToBuyer} />
+        </details>
       )}
     </>
   );

@@ -2,6 +2,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import { setClock } from '../shared/clock.js';
 import { request, Refusal } from '../shared/http.js';
 import { pause } from '../shared/patience.js';
+import { shown } from '../shared/shown.js';
 import { type Page, phaseOf, type Sale } from './model.js';
 
 /** What the page shows of one address of the API, kept up to date. */
@@ -80,18 +81,4 @@ function watch<T>(path: string, read: (answer: unknown) => T, every: (value: T) 
       over.abort();
     },
   };
-}
-
-/** Resolves once somebody looks at the page. */
-async function shown(signal: AbortSignal): Promise<void> {
-  if (!document.hidden) return;
-  await new Promise<void>((resolve) => {
-    document.addEventListener(
-      'visibilitychange',
-      () => {
-        resolve();
-      },
-      { once: true, signal },
-    );
-  });
 }

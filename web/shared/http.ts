@@ -50,6 +50,12 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   return (text === '' ? undefined : JSON.parse(text)) as T;
 }
 
+/** The body of an answer, as a file. @throws Refusal */
+export async function requestFile(path: string, options: RequestOptions = {}): Promise<Blob> {
+  const response = await send(path, options);
+  return orRefuse(response.blob(), options.signal);
+}
+
 /** An answer of the kind 2xx. @throws Refusal; whatever `signal` was aborted with */
 export async function send(path: string, options: RequestOptions): Promise<Response> {
   const { method = 'GET', headers = {}, json, signal, timeoutMs = 15_000 } = options;

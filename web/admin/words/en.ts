@@ -100,6 +100,7 @@ export const en = {
   },
 
   stock: 'Stock',
+  stockByState: 'Stock by state',
   ticketType: 'Ticket type',
   available: 'Available',
   queued: 'Queued',
@@ -115,6 +116,7 @@ export const en = {
   csvDone: 'The file is with your browser.',
   noOrders: 'There is no such order.',
   order: 'Order',
+  orderNumber: 'Order number',
   tickets: 'Tickets',
   total: 'Total',
   when: 'When',

@@ -94,6 +94,7 @@ export const zhHant: typeof en = {
   },
 
   stock: '票數',
+  stockByState: '各狀態票數',
   ticketType: '票種',
   available: '可售',
   queued: '排隊中',
@@ -109,6 +110,7 @@ export const zhHant: typeof en = {
   csvDone: '檔案已交給您的瀏覽器。',
   noOrders: '沒有符合的訂單。',
   order: '訂單',
+  orderNumber: '訂單編號',
   tickets: '票',
   total: '合計',
   when: '時間',
