@@ -41,6 +41,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 30_000,
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // most of them wait for real timeouts, most of the time
   maxWorkers: 3,
   injectGlobals: false,

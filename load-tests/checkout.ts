@@ -6,7 +6,7 @@ import { buyer, pause } from './lib/buyer.ts';
 import { amount } from './lib/environment.ts';
 import { constantRate } from './lib/load.ts';
 import { summarise } from './lib/summary.ts';
-import { always, summaryTrendStats } from './lib/thresholds.ts';
+import { always, served, summaryTrendStats } from './lib/thresholds.ts';
 
 /** The whole way: buy, wait until the order is written, think, and confirm; every fifth leaves instead and gives the stock back. */
 const thinkSeconds = amount('THINK_SECONDS', 2);
@@ -26,9 +26,10 @@ export const options: Options = {
   },
   thresholds: {
     ...always,
+    ...served,
     checks: ['rate==1'],
     confirmed: ['count>0'],
-    purchase_ms: ['p(95)<250'],
+    accepted_ms: ['p(95)<250'],
     written_after_ms: ['p(95)<1000', 'p(99)<2000'],
   },
 };

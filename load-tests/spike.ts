@@ -6,7 +6,7 @@ import { buyer } from './lib/buyer.ts';
 import { amount } from './lib/environment.ts';
 import { rampingRate } from './lib/load.ts';
 import { summarise } from './lib/summary.ts';
-import { always, summaryTrendStats } from './lib/thresholds.ts';
+import { always, served, summaryTrendStats } from './lib/thresholds.ts';
 
 /** Calm, a peak twenty times as high for a tenth of the time, and calm again, in which it must be as quick as before. */
 const load = { rate: amount('RATE', 1_500), seconds: amount('DURATION', 120), patienceSeconds: 10 };
@@ -26,7 +26,7 @@ export const options: Options = {
       [0.48, 0.05],
     ]),
   },
-  thresholds: { ...always, accepted: ['count>0'], purchase_ms: ['p(95)<1000'], recovered_ms: ['p(95)<250'] },
+  thresholds: { ...always, ...served, accepted_ms: ['p(95)<1000'], recovered_ms: ['p(95)<250'] },
 };
 
 export const setup = readSale;

@@ -4,7 +4,7 @@ import { buyer } from './lib/buyer.ts';
 import { amount } from './lib/environment.ts';
 import { rampingRate } from './lib/load.ts';
 import { summarise } from './lib/summary.ts';
-import { always, summaryTrendStats } from './lib/thresholds.ts';
+import { always, served, summaryTrendStats } from './lib/thresholds.ts';
 
 /** The opening: within the first twentieth of the time from nobody to everybody, who then give up one after the other. */
 const load = { rate: amount('RATE', 2_000), seconds: amount('DURATION', 20), patienceSeconds: 10 };
@@ -20,7 +20,7 @@ export const options: Options = {
   },
   thresholds: {
     ...always,
-    accepted: ['count>0'],
+    ...served,
     purchase_ms: ['p(95)<500', 'p(99)<1000'],
     written_after_ms: ['p(99)<5000'],
   },

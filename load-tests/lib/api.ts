@@ -1,6 +1,7 @@
 import http, { type RefinedResponse } from 'k6/http';
-import { baseUrl, saleId } from './environment.ts';
-import { readMs, record, recordUnexpected, writtenAfterMs, type Outcome } from './metrics.ts';
+import { pause } from './buyer.ts';
+import { amount, baseUrl, saleId } from './environment.ts';
+import { readMs, record, recordUnexpected, unwritten, writtenAfterMs, type Outcome } from './metrics.ts';
 
 export type Answer = RefinedResponse<'text'>;
 
@@ -59,19 +60,24 @@ export async function statusOf(orderId: string, token: string, wait = 0): Promis
   return '';
 }
 
+/** How long a buyer waits for his order; together with the last wait below what k6 grants at the end of a run (30 s). */
+const patienceMs = 1_000 * amount('PATIENCE_SECONDS', 20);
+
 /**
- * Waits until the order is in PostgreSQL, at the most three times ten seconds.
- * @returns its status, `queued` when it is still not there, `refused` when there is none
+ * Waits until the order is in PostgreSQL.
+ * @returns its status, `queued` when it is still not there, which is counted, `refused` when there is none
  */
 export async function untilWritten({ orderId, answeredAt }: Purchase, token: string): Promise<string> {
   if (orderId === '') return 'refused';
-  for (let turn = 0; turn < 3; turn++) {
-    const status = await statusOf(orderId, token, 10);
+  for (let leftMs = patienceMs; leftMs > 0; leftMs = answeredAt + patienceMs - Date.now()) {
+    const status = await statusOf(orderId, token, Math.min(10, Math.ceil(leftMs / 1_000)));
     if (status !== 'queued' && status !== '') {
       writtenAfterMs.add(Date.now() - answeredAt);
       return status;
     }
+    if (status === '') await pause(1);
   }
+  unwritten.add(1);
   return 'queued';
 }
 

@@ -1,5 +1,5 @@
 import exec from 'k6/execution';
-import { Counter, Trend } from 'k6/metrics';
+import { Counter, Rate, Trend } from 'k6/metrics';
 
 /** What may become of a purchase request, as the contract has it; `unexpected` is what it has not: a 500, a reset, a time-out. */
 export const outcomes = [
@@ -17,8 +17,14 @@ export type Outcome = (typeof outcomes)[number];
 
 const counters = Object.fromEntries(outcomes.map((name) => [name, new Counter(name)])) as Record<Outcome, Counter>;
 
-/** POST to answer. */
+/** POST to answer, whatever it is. */
 const purchaseMs = new Trend('purchase_ms', true);
+/** POST to 202. */
+const acceptedMs = new Trend('accepted_ms', true);
+/** Purchase requests that a limit or an overloaded system refused: quick answers that are worth nothing. */
+const turnedAway = new Rate('turned_away');
+/** Accepted orders that were still not written when their buyer gave up. */
+export const unwritten = new Counter('unwritten');
 /** 202 to an order in PostgreSQL, as its buyer sees it. */
 export const writtenAfterMs = new Trend('written_after_ms', true);
 /** GET of an order or of the sale. */
@@ -42,9 +48,12 @@ const slices = sliceNames.map((name) => ({
 export function record(outcome: Outcome, ms: number): void {
   counters[outcome].add(1);
   purchaseMs.add(ms);
+  turnedAway.add(outcome === 'rate_limited' || outcome === 'overloaded');
+  const accepted = outcome === 'accepted' || outcome === 'replayed';
+  if (accepted) acceptedMs.add(ms);
   const slice = slices[Math.min(Math.floor(exec.scenario.progress * sliceCount), sliceCount - 1)];
   slice?.ms.add(ms);
-  (outcome === 'accepted' || outcome === 'replayed' ? slice?.accepted : slice?.refused)?.add(1);
+  (accepted ? slice?.accepted : slice?.refused)?.add(1);
 }
 
 /** Counts an answer that the contract does not have at this place. */

@@ -26,8 +26,10 @@ interface Page {
 export interface Audit {
   /** orders in PostgreSQL by status */
   readonly orders: Readonly<Record<string, number>>;
-  /** accepted orders that are not there */
+  /** accepted orders that are not there; with `unanswered` above 0 the least that it can be, as each of those hides one */
   readonly lost: number;
+  /** orders that are there, and whose 202 nobody counted: answers that were lost on their way */
+  readonly unanswered: number;
   /** tickets sold or held that do not exist */
   readonly oversold: number;
   /** sum of the absolute drifts that the inventory reports */
@@ -41,7 +43,7 @@ export interface Audit {
 
 /**
  * Audits a sale by the admin API alone, once nothing is queued any more.
- * @param accepted 202 answers that the load counted, without replays; null: not known, then `lost` is 0
+ * @param accepted 202 answers that the load counted, without replays; null: not known, then `lost` and `unanswered` are 0
  * @param waitMs how long to wait for the queue to empty
  */
 export async function audit(admin: AdminApi, saleId: string, accepted: number | null, waitMs: number): Promise<Audit> {
@@ -59,6 +61,7 @@ export async function audit(admin: AdminApi, saleId: string, accepted: number | 
   return {
     orders,
     lost: accepted === null ? 0 : Math.max(0, accepted - written),
+    unanswered: accepted === null ? 0 : Math.max(0, written - accepted),
     oversold: sum(({ capacity, ticketTypeId, queued }) =>
       Math.max(0, (held.get(ticketTypeId) ?? 0) + queued - capacity),
     ),

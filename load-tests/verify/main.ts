@@ -29,9 +29,11 @@ try {
   const found = await audit(adminApi(values.url, key), values.sale, accepted, waitMs);
   if (accepted !== null) console.log(`accepted ${accepted}`);
   for (const [status, count] of Object.entries(found.orders)) console.log(`orders ${status} ${count}`);
-  for (const figure of ['queued', 'lost', 'oversold', 'drift', 'miscounted'] as const)
+  for (const figure of ['queued', 'lost', 'unanswered', 'oversold', 'drift', 'miscounted'] as const)
     console.log(`${figure} ${found[figure]}`);
   console.log(`consistent ${String(found.consistent)}`);
+  if (found.unanswered > 0)
+    console.log('lost is the least that it can be: each unanswered order may hide one that is lost');
   process.exitCode = isClean(found) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

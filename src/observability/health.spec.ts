@@ -23,3 +23,20 @@ test('when a server fails or says nothing, then the report names it within littl
     checks: { redis: { status: 'up' }, postgres: { status: 'down' }, silent: { status: 'down' } },
   });
 });
+
+test('when many ask, then each server is asked once a second', async () => {
+  let asked = 0;
+  let answers = true;
+  const health = new HealthChecks();
+  health.add({
+    name: 'redis',
+    check: () => (asked++, answers ? Promise.resolve([]) : Promise.reject(new Error('gone'))),
+  });
+  const reports = await Promise.all(Array.from({ length: 100 }, () => health.report()));
+  expect(new Set(reports.map(({ status }) => status))).toEqual(new Set(['ok']));
+  answers = false;
+  const startedAt = performance.now();
+  while ((await health.report()).status === 'ok') await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(asked).toBe(2);
+  expect(performance.now() - startedAt).toBeLessThan(1500);
+});

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 
 const deadlineMs = 1000;
+/** However many ask, the servers are asked once in this time. */
+const freshMs = 1000;
 
 /** A server that this process cannot do without. */
 export interface HealthCheck {
@@ -28,13 +30,25 @@ interface CheckReport {
 @Injectable()
 export class HealthChecks {
   private readonly checks: HealthCheck[] = [];
+  private last: { readonly report: Promise<HealthReport>; readonly untilMs: number } | undefined;
 
   add(check: HealthCheck): void {
     this.checks.push(check);
   }
 
-  /** Asks all of them at once; one that has not answered within a second is down. Never rejects, never says why. */
-  async report(): Promise<HealthReport> {
+  /**
+   * Asks all of them at once, or says what they answered within the last second. One that has not answered within a second is
+   * down. Never rejects, never says why.
+   */
+  report(): Promise<HealthReport> {
+    const nowMs = performance.now();
+    if (this.last === undefined || nowMs >= this.last.untilMs) {
+      this.last = { report: this.ask(), untilMs: nowMs + freshMs };
+    }
+    return this.last.report;
+  }
+
+  private async ask(): Promise<HealthReport> {
     const results = await Promise.all(this.checks.map(async (check) => [check.name, await reportOf(check)] as const));
     const allUp = results.every(([, { status }]) => status === 'up');
     return { status: allUp ? 'ok' : 'unavailable', checks: Object.fromEntries(results) };

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -11,28 +11,35 @@ interface Service {
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
   readonly ports?: readonly string[];
-  readonly networks?: readonly string[];
+  readonly networks?: readonly string[] | Readonly<Record<string, { readonly ipv4_address?: string } | null>>;
   readonly secrets?: readonly string[];
   readonly volumes?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string | null>>;
   readonly healthcheck?: object;
   readonly build?: string;
   readonly depends_on?: Readonly<Record<string, { readonly condition?: string }>>;
   readonly deploy?: { readonly resources: { readonly limits: { readonly cpus: string; readonly memory: string } } };
 }
 
+interface Network {
+  readonly internal?: boolean;
+  readonly ipam?: { readonly config: readonly [{ readonly subnet: string; readonly gateway?: string }] };
+}
+
 interface Compose {
   readonly services: Readonly<Record<string, Service>>;
-  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
+  readonly networks: Readonly<Record<string, Network>>;
   readonly volumes: Readonly<Record<string, object>>;
   readonly secrets: Readonly<Record<string, { readonly file: string }>>;
 }
 
+const root = new URL('../../', import.meta.url);
+const textOf = (path: string): Promise<string> => readFile(new URL(path, root), 'utf8');
+
 let compose: Compose;
 let services: [string, Service][];
 beforeAll(async () => {
-  const text = await readFile(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
-  compose = parse(text, { merge: true }) as Compose;
+  compose = parse(await textOf('docker-compose.yml'), { merge: true }) as Compose;
   services = Object.entries(compose.services);
 });
 
@@ -62,14 +69,14 @@ test('when the compose file is read, then every service is confined, bounded, pi
 });
 
 test('when the compose file is read, then nginx alone has a port and a network that leads out', () => {
-  const open = services.filter(([, { ports, networks }]) => ports !== undefined || networks?.some(leadsOut));
+  const open = services.filter(([, { ports, networks }]) => ports !== undefined || namesOf(networks).some(leadsOut));
   expect(open.map(([name]) => name)).toEqual(['nginx']);
 });
 
 test('when the compose file is read, then every name that it uses is declared, and no secret is in the environment', () => {
   const variables = new Set<string>(secretNames);
-  for (const [, { networks = [], secrets = [], volumes = [], environment = {} }] of services) {
-    for (const name of networks) expect(Object.keys(compose.networks)).toContain(name);
+  for (const [, { networks, secrets = [], volumes = [], environment = {} }] of services) {
+    for (const name of namesOf(networks)) expect(Object.keys(compose.networks)).toContain(name);
     for (const name of secrets) expect(Object.keys(compose.secrets)).toContain(name);
     for (const volume of volumes.filter((text) => !text.startsWith('.')))
       expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0]);
@@ -80,15 +87,67 @@ test('when the compose file is read, then every name that it uses is declared, a
   }
 });
 
-test('when docker-compose is there, then it takes the file', async () => {
-  const run = promisify(execFile);
-  const cwd = new URL('../../', import.meta.url);
-  const found = await run('docker-compose', ['--version']).then(
-    () => true,
-    () => false,
+test('when Prometheus looks for processes, then it asks for every node by its name', async () => {
+  const { scrape_configs: jobs } = parse(await textOf('ops/prometheus/prometheus.yml')) as Scrapes;
+  const names = jobs.flatMap(({ dns_sd_configs: lookups }) => lookups.flatMap((lookup) => lookup.names));
+  expect(names.sort()).toEqual(
+    services
+      .filter(([, { build }]) => build !== undefined)
+      .map(([name]) => name)
+      .sort(),
   );
-  if (found) await run('docker-compose', ['config', '--quiet'], { cwd });
 });
+
+test('when nginx looks for API nodes, then it has the addresses that they are given, and they its network', async () => {
+  const apis = services.filter(([, { environment }]) => environment?.['ROLES'] === 'api');
+  const addresses = apis.map(([, { networks }]) => `${String(addressIn(networks, 'application'))}:3000`);
+  const servers = [...(await textOf('ops/nginx/site.conf')).matchAll(/^ *server (\S+) /gm)].map(([, server]) => server);
+  expect(servers).toEqual(addresses);
+  expect(apis[0]?.[1].environment?.['TRUST_PROXY']).toBe(compose.networks['application']?.ipam?.config[0].subnet);
+});
+
+test('when a proxy on this machine is to be trusted, then it is the gateway of the network that leads out', async () => {
+  const { gateway } = compose.networks['edge']?.ipam?.config[0] ?? {};
+  expect(await textOf('ops/compose/behind-proxy.conf')).toContain(`set_real_ip_from ${String(gateway)};`);
+  expect(await textOf('ops/nginx/proxies.conf')).not.toMatch(/^[^#]/m); // and nobody, unless it is asked for
+});
+
+test('when the file is extended, then only by services, networks and files that there are', async () => {
+  for (const name of await readdir(new URL('ops/compose/', root))) {
+    if (!name.endsWith('.yml')) continue;
+    const extension = parse(await textOf(`ops/compose/${name}`), { merge: true }) as Partial<Compose>;
+    for (const [service, { networks, volumes = [] }] of Object.entries(extension.services ?? {})) {
+      expect(Object.keys(compose.services)).toContain(service);
+      for (const network of namesOf(networks)) expect(Object.keys(compose.networks)).toContain(network);
+      for (const volume of volumes) await textOf(volume.split(':')[0] ?? '');
+    }
+  }
+});
+
+test('when docker-compose is there, then it takes the file, alone and extended', async () => {
+  const run = promisify(execFile);
+  if (process.env['CI'] === undefined && !(await run('docker-compose', ['--version']).then(Boolean, () => false)))
+    return;
+  const extensions = (await readdir(new URL('ops/compose/', root))).filter((name) => name.endsWith('.yml'));
+  const env = { ...process.env, BUYER_JWKS_URL: 'https://a.example', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://b.example' };
+  const takes = async (...files: string[]): Promise<void> => {
+    await run('docker-compose', [...files.flatMap((file) => ['-f', file]), 'config', '--quiet'], { cwd: root, env });
+  };
+  await takes('docker-compose.yml');
+  await takes('docker-compose.yml', ...extensions.map((name) => `ops/compose/${name}`));
+}, 30_000);
+
+interface Scrapes {
+  readonly scrape_configs: readonly { readonly dns_sd_configs: readonly { readonly names: readonly string[] }[] }[];
+}
+
+function namesOf(networks: Service['networks'] = []): string[] {
+  return Array.isArray(networks) ? [...(networks as string[])] : Object.keys(networks);
+}
+
+function addressIn(networks: Service['networks'], name: string): string | undefined {
+  return (networks as Record<string, { ipv4_address?: string } | undefined>)[name]?.ipv4_address;
+}
 
 function leadsOut(network: string): boolean {
   return compose.networks[network]?.internal !== true;

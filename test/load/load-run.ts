@@ -81,7 +81,7 @@ export function verdictsOf({ metrics }: Report): Verdict[] {
     Object.entries(thresholds).map(([threshold, { ok }]) => ({
       text: `${metric} ${threshold}`,
       ok,
-      ofSpeed: contains === 'time' || metric === 'dropped_iterations',
+      ofSpeed: contains === 'time' || ['dropped_iterations', 'turned_away', 'honest_served'].includes(metric),
     })),
   );
 }

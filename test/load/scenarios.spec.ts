@@ -5,7 +5,7 @@ import { adminApi } from '../../load-tests/verify/admin-api.js';
 import { audit, isClean } from '../../load-tests/verify/audit.js';
 import { admin, adminKey } from '../support/api-client.js';
 import { startBrowser, violationsOf, visitor } from '../support/browser.js';
-import { expectStatus, openSale, type GivenSale } from '../support/given.js';
+import { expectStatus, openSale, purchase, type GivenSale } from '../support/given.js';
 import { startSystem, type System } from '../support/system.js';
 import { LoadFolder, readReport, verdictsOf, type LoadRun } from './load-run.js';
 
@@ -77,7 +77,7 @@ test('when the reports are opened in a browser, then none has an error, and each
     for (const script of scripts) {
       await page.goto(pathToFileURL(runs[script].run.report.replace('.json', '.html')).href);
       expect(await page.title()).toMatch(
-        new RegExp(`^${script}: (all \\d thresholds kept|\\d of \\d thresholds broken)$`),
+        new RegExp(`^${script}: (all \\d+ thresholds kept|\\d+ of \\d+ thresholds broken)$`),
       );
       expect(await violationsOf(page)).toEqual([]);
     }
@@ -102,6 +102,33 @@ test('when a sale does not sell, then thresholds break and the exit code is 99',
   expect(run.code).toBe(99);
 }, 30_000);
 
+describe('when there is no worker', () => {
+  let workerless: System;
+  beforeAll(async () => {
+    workerless = await startSystem({ workers: 0, reconcilers: 0 });
+  }, slowMs);
+  afterAll(() => workerless.stop());
+
+  test('then a surge breaks its threshold, though no time was measured', async () => {
+    const sale = await openSale(workerless.api, { capacities: [100], maxPerBuyer: 1_000 });
+    const load = { RATE: 10, DURATION: 0.5, PATIENCE_SECONDS: 1 };
+    const run = await folder.run('surge', workerless.api.url, sale.id, load);
+    expect(run.output).toContain('BROKEN unwritten count==0');
+    expect(run.output).toMatch(/kept +written_after_ms/);
+    expect(run.code).toBe(99);
+  }, 30_000);
+
+  test('and few are let in, then quick refusals break thresholds, and honest buyers are missed', async () => {
+    const narrow = await workerless.startApi({ RATE_LIMIT_GLOBAL: '5/1s' });
+    const sale = await openSale(workerless.api, { capacities: [10_000], maxPerBuyer: 1_000 });
+    const sustained = await folder.run('sustained', narrow.url, sale.id, { RATE: 40, DURATION: 1 });
+    expect(sustained.output).toContain('BROKEN turned_away rate<0.05');
+    expect(sustained.output).toMatch(/kept +accepted count>0/);
+    const abuse = await folder.run('abuse', narrow.url, sale.id, { RATE: 40, DURATION: 1 });
+    expect(abuse.output).toContain('BROKEN honest_served rate>0.95');
+  }, 60_000);
+});
+
 test('when nobody answers, then the run fails and says where', async () => {
   const run = await folder.run('smoke', 'http://127.0.0.1:9', 'nowhere', {});
   expect(run.output).toContain('http://127.0.0.1:9/v1/sales/nowhere');
@@ -111,6 +138,14 @@ test('when nobody answers, then the run fails and says where', async () => {
 test('when an order is not in the books, then the audit says so', async () => {
   const sale = await openSale(system.api);
   const found = await audit(adminApi(system.api.url, adminKey), sale.id, 1, 0);
-  expect(found).toMatchObject({ lost: 1, oversold: 0, drift: 0 });
+  expect(found).toMatchObject({ lost: 1, unanswered: 0, oversold: 0, drift: 0 });
   expect(isClean(found)).toBe(false);
+});
+
+test('when an order is in the books whose answer nobody got, then the audit says so: another that is lost would not show', async () => {
+  const sale = await openSale(system.api);
+  expectStatus(202, await purchase(system.api, sale, 'unheard'));
+  const found = await audit(adminApi(system.api.url, adminKey), sale.id, 0, 10_000);
+  expect(found).toMatchObject({ lost: 0, unanswered: 1 });
+  expect(isClean(found)).toBe(true);
 });

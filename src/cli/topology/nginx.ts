@@ -25,7 +25,7 @@ export async function configureNginx({ dir, port, nodes, limited }: NginxOptions
   const servers = nodes.map((node) => `  server ${node}${options};\n`).join('');
   await writeFile(join(dir, 'site.conf'), site.replace(/^(?: *server .*\n)+/m, servers));
   await writeFile(join(dir, 'listen.conf'), `listen 127.0.0.1:${String(port)};\n`);
-  for (const name of ['nginx.conf', 'problem-headers.conf', 'limits.conf']) {
+  for (const name of ['nginx.conf', 'problem-headers.conf', 'proxies.conf', 'limits.conf']) {
     await copyFile(join(ops, name), join(dir, name));
   }
   if (!limited) await writeFile(join(dir, 'limits.conf'), 'map $remote_addr $limit_quota {\n  default 0;\n}\n');

@@ -110,7 +110,7 @@ export async function startTopology(options: TopologyOptions, teardown: Teardown
     );
   }
   const ready = async (name: string): Promise<void> => {
-    if (!(await becomesReady(nodeUrls.get(name) ?? '')))
+    if (!(await answers(`${nodeUrls.get(name) ?? ''}/health/ready`)))
       throw new Error(`${name} did not start: ${await logTail(logOf(name))}`);
   };
   await Promise.all(nodes.map(ready));
@@ -121,7 +121,9 @@ export async function startTopology(options: TopologyOptions, teardown: Teardown
   await configureNginx({ dir: nginxDir, port, nodes: apis, limited });
   keep('nginx', () => startNginx(nginxDir));
   const url = `http://127.0.0.1:${String(port)}`;
-  if (!(await becomesReady(url))) throw new Error(`nginx did not start: ${await logTail(join(nginxDir, 'nginx.log'))}`);
+  // of the nodes' readiness nginx says nothing; they are ready
+  if (!(await answers(`${url}/health/live`)))
+    throw new Error(`nginx did not start: ${await logTail(join(nginxDir, 'nginx.log'))}`);
 
   return {
     url,
@@ -150,9 +152,10 @@ async function first<Server extends Started>(
   return server;
 }
 
-async function becomesReady(url: string): Promise<boolean> {
+/** Whether there is a 2xx before the time is up. */
+async function answers(url: string): Promise<boolean> {
   for (const deadline = performance.now() + readyTimeoutMs; performance.now() < deadline;) {
-    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2000) }).catch(() => null);
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => null);
     await answer?.body?.cancel();
     if (answer?.ok === true) return true;
     await delay(lookMs);
