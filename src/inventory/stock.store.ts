@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Cluster, Redis } from 'ioredis';
 import type { OrderStatus, SaleStatus } from '../domain/index.js';
 import {
   orderChannel,
@@ -54,10 +55,14 @@ export interface StockClaim {
 const chunkSize = 500;
 /** Orders that one script settles: about two milliseconds. Redis serves others before the next. */
 const settleChunkSize = 200;
+type AfterPart = () => Promise<unknown>;
+const nothing: AfterPart = () => Promise.resolve();
 /** No buyer is called so. */
 const nobody = { buyerId: '', tickets: 0, limit: 0 };
 /** An id that no order has. */
 const noOrder = '00000000-0000-0000-0000-000000000000';
+/** Commands of so many fields that go in one round trip while a reload prepares; Redis serves others in between. */
+const stagedAtOnce = 10;
 /** What a reload prepared and did not use disappears after this long. */
 const stagedTtlMs = 120_000;
 
@@ -188,32 +193,47 @@ export class StockStore {
     return true;
   }
 
-  /** Prepares the next content of a hash beside it. */
+  /** Prepares the next content of a hash beside it. There may be a million fields: `afterPart` runs several times a second. */
   async stageHash(
     saleId: string,
     token: string,
     epoch: number,
     key: 'buyers' | 'queued-by' | 'idem',
     fields: Iterable<readonly [string, string | number]>,
+    afterPart: AfterPart = nothing,
   ): Promise<void> {
     const staged = stagedKey(saleId, token, key);
-    const flat = [[stampField, epoch] as const, ...fields].flat();
-    for (const part of chunks(flat, 2 * chunkSize)) {
-      await this.redis.call(async (client) => {
-        await client.hset(staged, ...part);
-        await client.pexpire(staged, stagedTtlMs);
-      });
-    }
+    const stamped = [[stampField, epoch] as const, ...fields];
+    await this.stage(staged, stamped, (client, part) => client.hset(staged, ...part.flat()), afterPart);
   }
 
-  /** Prepares the next content of `queued-at`. */
-  async stageTimes(saleId: string, token: string, entries: readonly OutboxEntry[]): Promise<void> {
+  /** Prepares the next content of `queued-at`, likewise. */
+  async stageTimes(
+    saleId: string,
+    token: string,
+    entries: readonly OutboxEntry[],
+    afterPart: AfterPart = nothing,
+  ): Promise<void> {
     const staged = stagedKey(saleId, token, 'queued-at');
-    for (const part of chunks(entries, chunkSize)) {
-      await this.redis.call(async (client) => {
-        await client.zadd(staged, ...part.flatMap((entry) => [entry.takenAt.getTime(), entry.id]));
-        await client.pexpire(staged, stagedTtlMs);
-      });
+    const add = (client: Redis | Cluster, part: readonly OutboxEntry[]): Promise<unknown> =>
+      client.zadd(staged, ...part.flatMap((entry) => [entry.takenAt.getTime(), entry.id]));
+    await this.stage(staged, entries, add, afterPart);
+  }
+
+  private async stage<Field>(
+    staged: string,
+    fields: readonly Field[],
+    write: (client: Redis | Cluster, part: readonly Field[]) => Promise<unknown>,
+    afterPart: AfterPart,
+  ): Promise<void> {
+    for (const part of chunks(fields, stagedAtOnce * chunkSize)) {
+      await this.redis.call((client) =>
+        Promise.all([
+          ...Array.from(chunks(part, chunkSize), (chunk) => write(client, chunk)),
+          client.pexpire(staged, stagedTtlMs),
+        ]),
+      );
+      await afterPart();
     }
   }
 

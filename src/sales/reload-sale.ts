@@ -31,6 +31,9 @@ const keysPage: Statement = {
     ORDER BY idempotency LIMIT $3`,
 };
 
+/** Postgres takes a process that is silent in a transaction for a frozen one, and a large sale is prepared for longer. */
+const stillHere: Statement = { name: 'reload-still-here', text: 'SELECT 1' };
+
 const pageSize = 5000;
 const changeAttempts = 3;
 /** Thrown to roll a change back whose sale must be mended first. */
@@ -235,10 +238,11 @@ export class ReloadSale {
         return [type.id, { available, queued: queued.of(type.id) }];
       }),
     );
-    await this.stock.stageTimes(id, token, waiting);
-    await this.stock.stageHash(id, token, epoch, 'buyers', await this.buyers(tx, id, waiting));
-    await this.stock.stageHash(id, token, epoch, 'queued-by', idsByBuyer(waiting));
-    await this.stock.stageHash(id, token, epoch, 'idem', await this.idempotencyKeys(tx, id, waiting));
+    const heard = (): Promise<unknown> => tx.rows(stillHere);
+    await this.stock.stageTimes(id, token, waiting, heard);
+    await this.stock.stageHash(id, token, epoch, 'buyers', await this.buyers(tx, id, waiting), heard);
+    await this.stock.stageHash(id, token, epoch, 'queued-by', idsByBuyer(waiting), heard);
+    await this.stock.stageHash(id, token, epoch, 'idem', await this.idempotencyKeys(tx, id, waiting), heard);
     const loaded = { fields: fieldsOf(sale), epoch, stock, outboxSize: waiting.length };
     if (!(await this.stock.load(id, token, loaded))) throw recovering();
   }
