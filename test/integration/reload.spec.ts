@@ -114,7 +114,7 @@ describe('when nothing is wrong', () => {
 
   test('then the compare pass suspects no sale at rest', async () => {
     const sale = await backend.openSale();
-    const surveyed = (await backend.survey.take()).filter(({ id }) => id === sale.id);
+    const surveyed = (await backend.look()).filter(({ id }) => id === sale.id);
     expect(await backend.compare.run(surveyed)).toBe(0);
   });
 
@@ -189,7 +189,7 @@ describe('when a sale is damaged', () => {
     await damage(sale);
     let reloaded = 0;
     for (let look = 0; look < 3 && reloaded === 0; look++) {
-      reloaded = await backend.compare.run((await backend.survey.take()).filter(({ id }) => id === sale.id));
+      reloaded = await backend.compare.run((await backend.look()).filter(({ id }) => id === sale.id));
     }
     expect(reloaded).toBe(1);
     await expectAgreement(sale);
