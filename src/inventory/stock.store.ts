@@ -58,7 +58,7 @@ const settleChunkSize = 200;
 type AfterPart = () => Promise<unknown>;
 const nothing: AfterPart = () => Promise.resolve();
 /** No buyer is called so. */
-const nobody = { buyerId: '', tickets: 0, limit: 0 };
+const nobody: StockClaim = { buyerId: '', items: [], limit: 0 };
 /** An id that no order has. */
 const noOrder = '00000000-0000-0000-0000-000000000000';
 /** Commands of so many fields that go in one round trip while a reload prepares; Redis serves others in between. */
@@ -148,36 +148,29 @@ export class StockStore {
     return this.redis.run(inspect, saleId, [returnIds.length, ...returnIds, ...orderIds]);
   }
 
-  /** Moves a sale that is well from one epoch to the next, with new fields and stock that differs by so much. */
+  /**
+   * Moves a sale that is well from one epoch to the next, with new fields, stock that differs by so much, and what is taken
+   * again for a buyer.
+   */
   change(
     saleId: string,
     epochs: { readonly from: number; readonly to: number },
     fields: SaleFields,
     differences: ReadonlyMap<string, number>,
-    claim: { readonly buyerId: string; readonly tickets: number; readonly limit: number } = nobody,
+    claim: StockClaim = nobody,
   ): Promise<ChangeOutcome> {
     const pairs = fieldPairs(fields);
     return this.redis.run(change, saleId, [
       epochs.from,
       epochs.to,
       claim.buyerId,
-      claim.tickets,
+      ticketsOf(claim),
       claim.limit,
       pairs.length / 2,
       ...pairs,
       ...[...differences].flat(),
+      ...claim.items.flatMap(({ ticketTypeId, quantity }) => [ticketTypeId, -quantity]),
     ]);
-  }
-
-  /** Moves a sale that is well to its next epoch, with stock taken again for a buyer: a change like any other. */
-  retake(
-    saleId: string,
-    epochs: { readonly from: number; readonly to: number },
-    fields: SaleFields,
-    { buyerId, items, limit }: StockClaim,
-  ): Promise<ChangeOutcome> {
-    const differences = new Map(items.map(({ ticketTypeId, quantity }) => [ticketTypeId, -quantity]));
-    return this.change(saleId, epochs, fields, differences, { buyerId, tickets: ticketsOf({ items }), limit });
   }
 
   /** Shuts `reserve` out until a load. `token` is of this attempt alone. */
