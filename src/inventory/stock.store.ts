@@ -59,8 +59,6 @@ type AfterPart = () => Promise<unknown>;
 const nothing: AfterPart = () => Promise.resolve();
 /** No buyer is called so. */
 const nobody: StockClaim = { buyerId: '', items: [], limit: 0 };
-/** An id that no order has. */
-const noOrder = '00000000-0000-0000-0000-000000000000';
 /** Commands of so many fields that go in one round trip while a reload prepares; Redis serves others in between. */
 const stagedAtOnce = 10;
 /** What a reload prepared and did not use disappears after this long. */
@@ -111,7 +109,6 @@ export class StockStore {
     return this.redis.run(release, saleId, [
       stockReturn.id,
       stockReturn.epoch,
-      Date.now(),
       stockChannel,
       saleId,
       stockReturn.buyerId,
@@ -126,7 +123,7 @@ export class StockStore {
 
   /** Whether the outbox can be trusted to hold every order that is queued, and none that is not. */
   async isTrusted(saleId: string): Promise<boolean> {
-    return (await this.redis.run(peek, saleId, [noOrder])).trusted;
+    return (await this.redis.run(peek, saleId, [])).trusted;
   }
 
   /**
