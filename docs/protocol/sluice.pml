@@ -373,6 +373,7 @@ inline change(d, f) {                                                /* r: 1 cha
 }
 #define DIFF ((X == X_RAISE && chg == 2) - (chg == 1) - LATER)
 #define OWED(o) (st[o] == EXPIRED && taken < capacity && total[B(o)] < LIMIT)  /* what Postgres itself asks for */
+#define MISSING (SOUND && DRIFT > 0)                                 /* read under the gate, where nothing changes it */
 #define FIELD (chg == 4 -> 1 : pg_field)
 inline carry() {                                                    /* UPDATE stock_returns SET epoch */
   if :: X != X_CARRY && HAS(rows, 0) -> row_epoch[0] = pg_epoch :: else fi;
@@ -411,8 +412,8 @@ end_idle:
   fi;
   if :: chg == 0 -> goto end_idle :: else fi;
   if                                                                /* the second transaction brings to Redis what was added */
-  :: d_step { FREE && (pg_epoch == from || X == X_FIRST) -> gateX = 1; from = pg_epoch }
-  :: d_step { FREE && pg_epoch != from && X != X_FIRST -> chg = 0; from = 0 }; goto end_idle  /* counted by a reload; else compare sees it */
+  :: d_step { FREE && (pg_epoch == from || X == X_FIRST || MISSING) -> gateX = 1; from = pg_epoch }
+  :: d_step { FREE && !(pg_epoch == from || X == X_FIRST || MISSING) -> chg = 0; from = 0 }; goto end_idle  /* counted by a reload; else compare sees it */
   :: d_step { can(RDIE) -> use(RDIE); chg = 0; from = 0 }; goto end_idle
   fi;
   if

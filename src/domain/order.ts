@@ -8,6 +8,9 @@ export type OrderStatus = (typeof orderStatuses)[number];
 export const rejectReasons = ['sold_out', 'limit_exceeded', 'duplicate', 'not_durable', 'discarded'] as const;
 export type RejectReason = (typeof rejectReasons)[number];
 
+/** How often an order's transaction must fail alone until the order is a dead letter: nobody queues it again, and admins see it. */
+export const attemptsUntilDead = 5;
+
 /** A buyer's answer to one of the sale's own fields. */
 export type Answer = string | number | boolean;
 export type Answers = Readonly<Record<string, Answer>>;

@@ -83,14 +83,14 @@ test('when stock is taken again for a buyer, then his count grows with it, up to
   const claim = { buyerId: 'ann', items: [{ ticketTypeId: sale.typeId, quantity: 2 }], limit: 3 };
   const second = sale.typeIds[1] ?? '';
 
-  expect(await ledger.stock.retake(sale.id, next, sale.fields, claim)).toEqual({ kind: 'changed' });
+  expect(await ledger.stock.change(sale.id, next, sale.fields, new Map(), claim)).toEqual({ kind: 'changed' });
   const before = await image();
   expect(before).toMatchObject({ stock: { [sale.typeId]: '7' }, buyers: { ann: '3', '': '2' } });
 
   const later = { from: 2, to: 3 };
-  expect(await ledger.stock.retake(sale.id, later, sale.fields, claim)).toEqual({ kind: 'limit' });
+  expect(await ledger.stock.change(sale.id, later, sale.fields, new Map(), claim)).toEqual({ kind: 'limit' });
   const tooMany = { buyerId: 'bob', items: [{ ticketTypeId: second, quantity: 11 }], limit: 20 };
-  expect(await ledger.stock.retake(sale.id, later, sale.fields, tooMany)).toEqual({
+  expect(await ledger.stock.change(sale.id, later, sale.fields, new Map(), tooMany)).toEqual({
     kind: 'taken',
     ticketTypeIds: [second],
   });

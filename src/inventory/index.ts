@@ -1,5 +1,6 @@
 export { askOfSales } from './ask-of-sales.js';
 export type { ChangeOutcome } from './change.script.js';
+export { forEachSale } from './for-each-sale.js';
 export type { Inspection } from './inspect.script.js';
 export { InventoryModule } from './inventory.module.js';
 export { ticketsOf, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Cluster, Redis } from 'ioredis';
 import type { OrderStatus, SaleStatus } from '../domain/index.js';
 import {
   orderChannel,
@@ -54,10 +55,12 @@ export interface StockClaim {
 const chunkSize = 500;
 /** Orders that one script settles: about two milliseconds. Redis serves others before the next. */
 const settleChunkSize = 200;
+type AfterPart = () => Promise<unknown>;
+const nothing: AfterPart = () => Promise.resolve();
 /** No buyer is called so. */
-const nobody = { buyerId: '', tickets: 0, limit: 0 };
-/** An id that no order has. */
-const noOrder = '00000000-0000-0000-0000-000000000000';
+const nobody: StockClaim = { buyerId: '', items: [], limit: 0 };
+/** Commands of so many fields that go in one round trip while a reload prepares; Redis serves others in between. */
+const stagedAtOnce = 10;
 /** What a reload prepared and did not use disappears after this long. */
 const stagedTtlMs = 120_000;
 
@@ -106,7 +109,6 @@ export class StockStore {
     return this.redis.run(release, saleId, [
       stockReturn.id,
       stockReturn.epoch,
-      Date.now(),
       stockChannel,
       saleId,
       stockReturn.buyerId,
@@ -121,7 +123,7 @@ export class StockStore {
 
   /** Whether the outbox can be trusted to hold every order that is queued, and none that is not. */
   async isTrusted(saleId: string): Promise<boolean> {
-    return (await this.redis.run(peek, saleId, [noOrder])).trusted;
+    return (await this.redis.run(peek, saleId, [])).trusted;
   }
 
   /**
@@ -143,36 +145,29 @@ export class StockStore {
     return this.redis.run(inspect, saleId, [returnIds.length, ...returnIds, ...orderIds]);
   }
 
-  /** Moves a sale that is well from one epoch to the next, with new fields and stock that differs by so much. */
+  /**
+   * Moves a sale that is well from one epoch to the next, with new fields, stock that differs by so much, and what is taken
+   * again for a buyer.
+   */
   change(
     saleId: string,
     epochs: { readonly from: number; readonly to: number },
     fields: SaleFields,
     differences: ReadonlyMap<string, number>,
-    claim: { readonly buyerId: string; readonly tickets: number; readonly limit: number } = nobody,
+    claim: StockClaim = nobody,
   ): Promise<ChangeOutcome> {
     const pairs = fieldPairs(fields);
     return this.redis.run(change, saleId, [
       epochs.from,
       epochs.to,
       claim.buyerId,
-      claim.tickets,
+      ticketsOf(claim),
       claim.limit,
       pairs.length / 2,
       ...pairs,
       ...[...differences].flat(),
+      ...claim.items.flatMap(({ ticketTypeId, quantity }) => [ticketTypeId, -quantity]),
     ]);
-  }
-
-  /** Moves a sale that is well to its next epoch, with stock taken again for a buyer: a change like any other. */
-  retake(
-    saleId: string,
-    epochs: { readonly from: number; readonly to: number },
-    fields: SaleFields,
-    { buyerId, items, limit }: StockClaim,
-  ): Promise<ChangeOutcome> {
-    const differences = new Map(items.map(({ ticketTypeId, quantity }) => [ticketTypeId, -quantity]));
-    return this.change(saleId, epochs, fields, differences, { buyerId, tickets: ticketsOf({ items }), limit });
   }
 
   /** Shuts `reserve` out until a load. `token` is of this attempt alone. */
@@ -188,32 +183,47 @@ export class StockStore {
     return true;
   }
 
-  /** Prepares the next content of a hash beside it. */
+  /** Prepares the next content of a hash beside it. There may be a million fields: `afterPart` runs several times a second. */
   async stageHash(
     saleId: string,
     token: string,
     epoch: number,
     key: 'buyers' | 'queued-by' | 'idem',
     fields: Iterable<readonly [string, string | number]>,
+    afterPart: AfterPart = nothing,
   ): Promise<void> {
     const staged = stagedKey(saleId, token, key);
-    const flat = [[stampField, epoch] as const, ...fields].flat();
-    for (const part of chunks(flat, 2 * chunkSize)) {
-      await this.redis.call(async (client) => {
-        await client.hset(staged, ...part);
-        await client.pexpire(staged, stagedTtlMs);
-      });
-    }
+    const stamped = [[stampField, epoch] as const, ...fields];
+    await this.stage(staged, stamped, (client, part) => client.hset(staged, ...part.flat()), afterPart);
   }
 
-  /** Prepares the next content of `queued-at`. */
-  async stageTimes(saleId: string, token: string, entries: readonly OutboxEntry[]): Promise<void> {
+  /** Prepares the next content of `queued-at`, likewise. */
+  async stageTimes(
+    saleId: string,
+    token: string,
+    entries: readonly OutboxEntry[],
+    afterPart: AfterPart = nothing,
+  ): Promise<void> {
     const staged = stagedKey(saleId, token, 'queued-at');
-    for (const part of chunks(entries, chunkSize)) {
-      await this.redis.call(async (client) => {
-        await client.zadd(staged, ...part.flatMap((entry) => [entry.takenAt.getTime(), entry.id]));
-        await client.pexpire(staged, stagedTtlMs);
-      });
+    const add = (client: Redis | Cluster, part: readonly OutboxEntry[]): Promise<unknown> =>
+      client.zadd(staged, ...part.flatMap((entry) => [entry.takenAt.getTime(), entry.id]));
+    await this.stage(staged, entries, add, afterPart);
+  }
+
+  private async stage<Field>(
+    staged: string,
+    fields: readonly Field[],
+    write: (client: Redis | Cluster, part: readonly Field[]) => Promise<unknown>,
+    afterPart: AfterPart,
+  ): Promise<void> {
+    for (const part of chunks(fields, stagedAtOnce * chunkSize)) {
+      await this.redis.call((client) =>
+        Promise.all([
+          ...Array.from(chunks(part, chunkSize), (chunk) => write(client, chunk)),
+          client.pexpire(staged, stagedTtlMs),
+        ]),
+      );
+      await afterPart();
     }
   }
 

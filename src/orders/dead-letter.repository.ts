@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { attemptsUntilDead } from '../domain/index.js';
 import { AdminQueries, Database, type Statement } from '../postgres/index.js';
-import { attemptsUntilDead } from './persist-orders.js';
 
 const revive: Statement = {
   name: 'revive-dead-letter',

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
+import { attemptsUntilDead } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { LazyFigures, Metrics } from '../observability/index.js';
 import { Database, type Statement } from '../postgres/index.js';
 import { SaleRepository } from '../sales/index.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { OutboxWatch } from './outbox-watch.js';
-import { attemptsUntilDead } from './persist-orders.js';
 
 const counts: Statement = {
   name: 'order-metrics',

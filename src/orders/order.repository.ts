@@ -88,7 +88,7 @@ const overdue: Statement = {
   name: 'overdue-holds',
   text: `
     SELECT sale_id AS "saleId", id FROM orders
-    WHERE status = 'reserved' AND hold_expires_at <= clock_timestamp() ORDER BY hold_expires_at LIMIT $1`,
+    WHERE status = 'reserved' AND hold_expires_at <= clock_timestamp() AND sale_id <> ALL($2::uuid[]) ORDER BY hold_expires_at LIMIT $1`,
 };
 
 /**
@@ -225,9 +225,9 @@ export class OrderRepository {
     return row.withinLimit ? null : 'limit_exceeded';
   }
 
-  /** Holds that ran out, by Postgres's clock, the longest overdue first. */
-  overdueHolds(limit: number): Promise<{ saleId: string; id: string }[]> {
-    return this.database.rows(overdue, [limit]);
+  /** Holds that ran out, by Postgres's clock, the longest overdue first, but for those of some sales. */
+  overdueHolds(limit: number, exceptSaleIds: readonly string[]): Promise<{ saleId: string; id: string }[]> {
+    return this.database.rows(overdue, [limit, exceptSaleIds]);
   }
 
   /** What was paid for orders that this transaction has cancelled is owed to their buyers. */

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { OrderStatus, RejectReason } from '../domain/index.js';
+import { attemptsUntilDead, type OrderStatus, type RejectReason } from '../domain/index.js';
 import { StockStore, type OutboxEntry } from '../inventory/index.js';
 import {
   Database,
@@ -110,9 +110,6 @@ interface Discarded {
   readonly id: string;
   readonly status: 'discarded';
 }
-
-/** How often an order's transaction must fail alone until the order is a dead letter. */
-export const attemptsUntilDead = 5;
 
 /**
  * Writes orders of the outbox to Postgres and ends their time in the outbox. The same orders may come any number of times,

@@ -88,14 +88,14 @@ export class PurchaseTickets {
       case 'reserved': {
         if (!(await this.durability.passed())) {
           this.intake.reject(sale.id, order.id, 'not_durable'); // lost? then it is written, and its hold runs out
-          throw unavailable(new Error('the order was not made durable in time'));
+          throw notDurable();
         }
         this.intake.enqueue(sale.id, order.id); // dies before this line? the requeue pass finds it
         const entry = { ...order, takenAt: new Date(outcome.takenAtMs), maxPerBuyer: sale.maxPerBuyer };
         return { order: queuedOrder(sale.id, entry), replayed: false };
       }
       case 'replayed':
-        return { order: await this.orders.find(sale.id, outcome.orderId), replayed: true };
+        return this.replay(sale.id, outcome.orderId);
       case 'recovering':
         this.mender.notice(sale.id);
         throw recovering();
@@ -112,7 +112,7 @@ export class PurchaseTickets {
     const bound = idempotency && (await this.written.ofKey(saleId, idempotency.field));
     if (bound === null) return refusal({ kind: 'closed' });
     if (bound.bodyHash !== idempotency?.bodyHash) return refusal({ kind: 'key-reused' });
-    return { order: await this.orders.find(saleId, bound.id), replayed: true };
+    return this.replay(saleId, bound.id);
   }
 
   /** A replay takes nothing, so it is answered however full the outbox is; every new purchase is `refused`. */
@@ -123,8 +123,19 @@ export class PurchaseTickets {
     const bound = idempotency && (await this.stock.boundOrder(saleId, idempotency.field));
     if (bound === null) return refused;
     if (bound.bodyHash !== idempotency?.bodyHash) return refusal({ kind: 'key-reused' });
-    return { order: await this.orders.find(saleId, bound.orderId), replayed: true };
+    return this.replay(saleId, bound.orderId);
   }
+
+  /** One that is in Redis alone must be as safe as a new one: the first answer may have been that it was not. */
+  private async replay(saleId: string, orderId: string): Promise<PurchaseAnswer> {
+    const order = await this.orders.find(saleId, orderId);
+    if (order.status === 'queued' && !(await this.durability.passed())) throw notDurable();
+    return { order, replayed: true };
+  }
+}
+
+function notDurable(): DomainError {
+  return unavailable(new Error('the order was not made durable in time'));
 }
 
 function newOrder(sale: Sale, request: PurchaseRequest, items: readonly OrderItem[]): QueuedOrder {

@@ -8,7 +8,7 @@ const undelivered: Statement = {
     SELECT r.id::text AS id, r.sale_id AS "saleId", r.epoch, o.buyer_id AS "buyerId",
       json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity)) AS items
     FROM stock_returns r JOIN orders o ON o.id = r.order_id JOIN order_items i ON i.order_id = o.id
-    WHERE ($1::uuid IS NULL OR r.order_id = $1) AND r.id > $2
+    WHERE ($1::uuid IS NULL OR r.order_id = $1) AND r.id > $2 AND r.sale_id <> ALL($4::uuid[])
     GROUP BY r.id, o.buyer_id ORDER BY r.id LIMIT $3`,
 };
 
@@ -37,13 +37,20 @@ export class ReturnStock {
 
   /**
    * Delivers what is undelivered, of one order or of all. A return of another epoch, or of a sale that is not loaded,
-   * stays: a reload counts it. @returns how many orders gave stock back
+   * stays: a reload counts it. @returns how many orders gave stock back. @throws what the first sale that failed threw,
+   * when the others are through
    */
   async deliver(orderId: string | null = null): Promise<number> {
+    const failures = new Map<string, unknown>();
     let delivered = 0;
     for (let last = '0', more = true; more;) {
-      const rows = await this.database.rows<StockReturn>(undelivered, [orderId, last, batchSize]);
-      const outcomes = await Promise.all(rows.map((row) => this.stock.release(row.saleId, row)));
+      const except = [...failures.keys()]; // they would fail again, and take their time
+      const rows = await this.database.rows<StockReturn>(undelivered, [orderId, last, batchSize, except]);
+      const outcomes = await Promise.all(
+        rows.map((row) =>
+          this.stock.release(row.saleId, row).catch((error: unknown) => void failures.set(row.saleId, error)),
+        ),
+      );
       const done = rows.filter((_, i) => outcomes[i] === 'given-back' || outcomes[i] === 'already-done');
       // Dies before this line? The rows are delivered again, and `release` knows them.
       if (done.length > 0) await this.database.rows(deleteRows, [done.map(({ id }) => id)]);
@@ -51,6 +58,7 @@ export class ReturnStock {
       last = rows.at(-1)?.id ?? last;
       more = rows.length === batchSize;
     }
+    for (const failure of failures.values()) throw failure;
     return delivered;
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { forEachSale } from '../inventory/index.js';
 import { ArchiveSale, SaleRepository } from '../sales/index.js';
 
 /** A sale is archived so long after its last change, which as a rule is its end. */
@@ -16,9 +17,7 @@ export class ArchiveSalesPass {
 
   /** @returns how many sales were archived */
   async run(): Promise<number> {
-    let archived = 0;
-    for (const id of await this.sales.restingIds(restHours, maxSales))
-      if (await this.archive.execute(id)) archived += 1;
-    return archived;
+    const resting = await this.sales.restingIds(restHours, maxSales);
+    return forEachSale(resting, async (id) => ((await this.archive.execute(id)) ? 1 : 0));
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { forEachSale } from '../inventory/index.js';
 import { moved, ReloadSale, SaleRepository, systemActor } from '../sales/index.js';
 import type { Surveyed } from './survey.js';
 
@@ -14,14 +15,12 @@ export class CloseSalesPass {
   async run(surveyed: readonly Surveyed[]): Promise<number> {
     const now = surveyed[0]?.inspection.now;
     if (now === undefined) return 0;
-    let closed = 0;
-    for (const id of await this.sales.overIds(now)) {
+    return forEachSale(await this.sales.overIds(now), async (id) => {
       await this.reload.change(id, { actor: systemActor, action: 'sale.closed' }, (sale) =>
         // an admin may have closed it, or moved its end, since the look
         sale.status !== 'closed' && sale.closesAt <= now ? moved(sale, 'close') : sale,
       );
-      closed += 1;
-    }
-    return closed;
+      return 1;
+    });
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { forEachSale } from '../inventory/index.js';
 import { EndHolds, OrderRepository } from '../orders/index.js';
 
 const batchSize = 500;
@@ -11,16 +12,24 @@ export class ExpireHoldsPass {
     private readonly holds: EndHolds,
   ) {}
 
-  /** @returns how many orders expired */
+  /** @returns how many orders expired. @throws what the first sale that failed threw, when the others are through */
   async run(): Promise<number> {
+    const failures = new Map<string, unknown>();
     let expired = 0;
     for (let more = true; more;) {
-      const due = await this.orders.overdueHolds(batchSize);
+      // those of a sale that failed would come first again
+      const due = await this.orders.overdueHolds(batchSize, [...failures.keys()]);
       const bySale = new Map<string, string[]>();
       for (const { saleId, id } of due) bySale.set(saleId, [...(bySale.get(saleId) ?? []), id]);
-      for (const [saleId, ids] of bySale) expired += await this.holds.expire(saleId, ids);
+      expired += await forEachSale(bySale, ([saleId, ids]) =>
+        this.holds.expire(saleId, ids).catch((error: unknown) => {
+          failures.set(saleId, error);
+          return 0;
+        }),
+      );
       more = due.length === batchSize;
     }
+    for (const failure of failures.values()) throw failure;
     return expired;
   }
 }

@@ -19,7 +19,7 @@ const heartbeatMs = 1000;
 /** How long an admin waits for a reconciliation that runs: it may be reloading a thousand sales. */
 const patienceMs = 60_000;
 
-const passes = ['expire', 'return', 'requeue', 'close', 'compare', 'archive', 'delete'] as const;
+const passes = ['expire', 'return', 'survey', 'requeue', 'close', 'compare', 'archive', 'delete'] as const;
 
 /** What one reconciliation did: orders, orders, orders' returns, sales, sales. */
 export interface Reconciliation {
@@ -33,7 +33,7 @@ export interface Reconciliation {
 
 /**
  * Runs all passes once, one reconciliation at a time over the whole fleet: the lock is for economy, every pass may run
- * beside itself. A pass that fails does not keep the others from running.
+ * beside itself. A pass that fails does not keep the others from running, nor a sale that fails the others of its pass.
  */
 @Injectable()
 export class Reconcile {
@@ -103,6 +103,10 @@ export class Reconcile {
   private async passes(): Promise<Reconciliation> {
     const startedAt = performance.now();
     const failures: unknown[] = [];
+    const failed = (name: (typeof passes)[number], error: unknown): void => {
+      this.failed.at(name).add();
+      failures.push(error);
+    };
     const run = async (name: (typeof passes)[number], pass: () => Promise<number>): Promise<number> => {
       const passStartedAt = performance.now();
       try {
@@ -110,8 +114,7 @@ export class Reconcile {
         this.done.at(name).add(done);
         return done;
       } catch (error) {
-        this.failed.at(name).add();
-        failures.push(error);
+        failed(name, error);
         return 0;
       } finally {
         this.durations.at(name).observe((performance.now() - passStartedAt) / 1000);
@@ -119,7 +122,9 @@ export class Reconcile {
     };
     const expired = await run('expire', () => this.expireHolds.run());
     const returned = await run('return', () => this.returns.deliver());
-    const sales = await this.survey.take();
+    const sales = await this.survey.take((error) => {
+      failed('survey', error);
+    });
     const requeued = await run('requeue', () => this.requeueOrders.run(sales));
     const closed = await run('close', () => this.closeSales.run(sales));
     const reloaded = await run('compare', () => this.compareStock.run(sales));

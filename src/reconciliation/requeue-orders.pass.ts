@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { StockStore } from '../inventory/index.js';
+import { forEachSale, StockStore } from '../inventory/index.js';
 import { DeadLetterRepository } from '../orders/index.js';
 import { Queues } from '../queue/index.js';
 import type { Surveyed } from './survey.js';
@@ -17,6 +17,7 @@ const ordersPerJob = 500;
 /** Queues orders of the outbox whose job was lost, but no dead letters. One that was not lost meets them twice, which changes nothing. */
 @Injectable()
 export class RequeueOrdersPass {
+  /** sales of which orders were queued again a moment ago, by `performance.now()` */
   private readonly requeuedAt = new Map<string, number>();
 
   constructor(
@@ -30,18 +31,17 @@ export class RequeueOrdersPass {
     const old = sales.filter(({ inspection: { oldestAt, now } }) => isOrphan(oldestAt, now.getTime()));
     if (old.length === 0) return 0;
     const oldestJob = await this.queues.oldestOrdersJobAt();
-    let requeued = 0;
-    for (const { id, inspection } of old) {
-      if (oldestJob !== null && performance.now() - (this.requeuedAt.get(id) ?? -Infinity) < againAfterMs) continue;
+    for (const [id, at] of this.requeuedAt) if (performance.now() - at >= againAfterMs) this.requeuedAt.delete(id);
+    return forEachSale(old, async ({ id, inspection }) => {
+      if (oldestJob !== null && this.requeuedAt.has(id)) return 0;
       const now = inspection.now.getTime();
       // Whatever is older than the oldest job has none; with no job at all that is every order that is old.
       const withoutJob = Math.min(now - orphanAfterMs, (oldestJob?.getTime() ?? Infinity) - clockSkewMs);
       const before = Math.max(withoutJob, now - orphanAnywayAfterMs);
       const count = await this.requeue(id, new Date(before));
       if (count > 0) this.requeuedAt.set(id, performance.now());
-      requeued += count;
-    }
-    return requeued;
+      return count;
+    });
   }
 
   private async requeue(saleId: string, before: Date): Promise<number> {

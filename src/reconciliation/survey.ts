@@ -34,9 +34,11 @@ export class Survey {
     private readonly stock: StockStore,
   ) {}
 
-  async take(): Promise<Surveyed[]> {
+  /** @param onFailure told why Redis said nothing of a sale, which is then left out */
+  async take(onFailure: (error: unknown) => void): Promise<Surveyed[]> {
     const sales = await this.database.rows<Ledger>(ledgers);
-    return askOfSales(sales, (sale) => this.survey(sale));
+    const surveyed = await askOfSales(sales, (sale) => this.survey(sale).catch(onFailure));
+    return surveyed.flatMap((sale) => sale ?? []);
   }
 
   private async survey(sale: Ledger): Promise<Surveyed> {

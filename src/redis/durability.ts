@@ -1,13 +1,14 @@
-import type { Cluster, Redis } from 'ioredis';
+import type { ChainableCommander, Cluster, Redis } from 'ioredis';
 import type { DurabilityMode } from '../config/index.js';
+import { durabilityKey } from './keys.js';
 import type { RedisServer } from './redis-server.js';
 
 /** A wait that takes longer has failed. Shorter than the time after which a command counts as unanswered. */
 const waitMs = 1000;
 
 /**
- * Waits until what was written is safe: one wait for all writes of an event-loop turn, on the connection that wrote them,
- * which is what WAIT and WAITAOF speak of.
+ * Waits until what was written is safe, by whomever: WAIT and WAITAOF speak of what their own connection has written, so
+ * before each it writes something, which comes after all else. One wait for all that ask in an event-loop turn.
  */
 export class Durability {
   private next: Promise<boolean> | undefined;
@@ -17,7 +18,7 @@ export class Durability {
     private readonly mode: DurabilityMode,
   ) {}
 
-  /** Whether all that this process was told "done" of before this call is as safe as configured. Never rejects. */
+  /** Whether all that Redis had written before this call is as safe as configured. Never rejects. */
   async passed(): Promise<boolean> {
     if (this.mode.kind === 'server') return true;
     this.next ??= this.waitAtEndOfTurn();
@@ -41,10 +42,12 @@ export class Durability {
   }
 
   private async wait(client: Redis | Cluster): Promise<boolean> {
+    const written = client.pipeline().set(durabilityKey, '', 'PX', waitMs);
     if (this.mode.kind === 'replica') {
-      return Number(await client.call('WAIT', this.mode.replicas, waitMs)) >= this.mode.replicas;
+      const replicas = await lastAnswer(written.call('WAIT', this.mode.replicas, waitMs));
+      return Number(replicas) >= this.mode.replicas;
     }
-    const [local] = (await client.call('WAITAOF', 1, 0, waitMs)) as [number, number];
+    const [local] = (await lastAnswer(written.call('WAITAOF', 1, 0, waitMs))) as [number, number];
     return local >= 1;
   }
 
@@ -73,6 +76,12 @@ export class Durability {
     }
     return warnings;
   }
+}
+
+async function lastAnswer(pipeline: ChainableCommander): Promise<unknown> {
+  const answers = (await pipeline.exec()) ?? [];
+  for (const [error] of answers) if (error !== null) throw error;
+  return answers.at(-1)?.[1];
 }
 
 /** A managed Redis may not let us ask. */

@@ -67,5 +67,8 @@ export function adminSessionKey(tokenDigest: string): string {
   return `sluice:admin-session:${tokenDigest}`;
 }
 
+/** Written, and forgotten at once, before a wait for what was written. Not in a Cluster. */
+export const durabilityKey = 'sluice:durability';
+
 /** Prefix of BullMQ's keys: a hash tag, so that one queue is one Cluster slot. */
 export const queuePrefix = '{sluice}';

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { attemptsUntilDead } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { Database, gateExclusive, type Statement } from '../postgres/index.js';
 import { AuditLog, systemActor } from './audit-log.js';
@@ -13,8 +14,18 @@ const archive: Statement = {
     UPDATE sales s SET archived_at = clock_timestamp()
     WHERE s.id = $1 AND s.status = 'closed' AND s.archived_at IS NULL
       AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved')
-      AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.sale_id = s.id)
+      AND NOT EXISTS (SELECT FROM dead_letters d
+        WHERE d.sale_id = s.id AND d.attempts >= ${attemptsUntilDead} AND NOT d.discarded)
     RETURNING id`,
+};
+
+/**
+ * With the outbox empty these are of orders that were destroyed with Redis before they were dead letters, or after an admin
+ * had decided: nobody sees them, and nobody will write them.
+ */
+const dropDeadLetters: Statement = {
+  name: 'drop-dead-letters',
+  text: 'DELETE FROM dead_letters WHERE sale_id = $1',
 };
 
 const dropReturns: Statement = { name: 'drop-returns', text: 'DELETE FROM stock_returns WHERE sale_id = $1' };
@@ -48,6 +59,7 @@ export class ArchiveSale {
       if (!well || inspection.outboxSize > 0) return false;
       if ((await tx.rows(archive, [saleId])).length === 0) return false;
       await tx.rows(dropReturns, [saleId]);
+      await tx.rows(dropDeadLetters, [saleId]);
       await this.audit.record(tx, { actor: systemActor, action: 'sale.archived', saleId });
       await this.stock.remove(saleId);
       return true;

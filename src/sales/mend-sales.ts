@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { forEachSale } from '../inventory/index.js';
 import { ReloadSale } from './reload-sale.js';
-
-/** How many sales are reloaded at once: each holds a connection to Postgres. */
-const concurrency = 4;
 
 /** Has sales reloaded that Redis may have wrong, a few at a time. */
 @Injectable()
@@ -13,22 +11,8 @@ export class MendSales {
   constructor(private readonly reload: ReloadSale) {}
 
   /** @returns how many had to be reloaded. @throws what the first that failed threw, when the others are through */
-  async mendAll(saleIds: readonly string[]): Promise<number> {
-    const left = [...saleIds];
-    const failures: unknown[] = [];
-    let reloaded = 0;
-    const mendNext = async (): Promise<void> => {
-      for (let id = left.pop(); id !== undefined; id = left.pop()) {
-        try {
-          if (await this.reload.mend(id)) reloaded += 1;
-        } catch (error) {
-          failures.push(error);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: concurrency }, mendNext));
-    if (failures.length > 0) throw failures[0];
-    return reloaded;
+  mendAll(saleIds: readonly string[]): Promise<number> {
+    return forEachSale(saleIds, async (id) => ((await this.reload.mend(id)) ? 1 : 0));
   }
 
   /** Somebody met a sale that is recovering: it is mended now, not when the reconciler comes by. Once at a time. */

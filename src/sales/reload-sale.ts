@@ -2,7 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { v7 as newId } from 'uuid';
 import { DomainError, notFound, recovering, type Sale } from '../domain/index.js';
 import { type Distribution, Metrics } from '../observability/index.js';
-import { StockStore, ticketsOf, type OutboxEntry, type SaleFields, type StockClaim } from '../inventory/index.js';
+import {
+  StockStore,
+  ticketsOf,
+  type ChangeOutcome,
+  type OutboxEntry,
+  type SaleFields,
+  type StockClaim,
+} from '../inventory/index.js';
 import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
 import { AuditLog, systemActor, type AuditEntry } from './audit-log.js';
 import { SaleSnapshots } from './sale-snapshots.js';
@@ -11,9 +18,12 @@ import { StockReader, Tally } from './stock-reader.js';
 
 const setEpoch: Statement = { name: 'set-epoch', text: 'UPDATE sales SET epoch = $2 WHERE id = $1' };
 const deleteReturns: Statement = { name: 'delete-returns', text: 'DELETE FROM stock_returns WHERE sale_id = $1' };
-const carryReturns: Statement = {
-  name: 'carry-returns',
-  text: 'UPDATE stock_returns SET epoch = $2 WHERE sale_id = $1',
+/** What Redis has not heard of is carried along. */
+const moveOn: Statement = {
+  name: 'move-sale-on',
+  text: `
+    WITH sale AS (UPDATE sales SET epoch = $2 WHERE id = $1)
+    UPDATE stock_returns SET epoch = $2 WHERE sale_id = $1`,
 };
 
 const buyersPage: Statement = {
@@ -30,6 +40,9 @@ const keysPage: Statement = {
     WHERE sale_id = $1 AND idempotency > $2 AND idempotency IS NOT NULL AND reason IS DISTINCT FROM 'duplicate'
     ORDER BY idempotency LIMIT $3`,
 };
+
+/** Postgres takes a process that is silent in a transaction for a frozen one, and a large sale is prepared for longer. */
+const stillHere: Statement = { name: 'reload-still-here', text: 'SELECT 1' };
 
 const pageSize = 5000;
 const changeAttempts = 3;
@@ -143,8 +156,7 @@ export class ReloadSale {
 
   private async take(tx: Queryable, sale: Sale, claim: StockClaim): Promise<'taken' | 'sold_out' | 'limit_exceeded'> {
     if (sale.archivedAt !== null) return 'taken'; // Postgres has taken it, and nobody else asks
-    const epochs = { from: sale.epoch, to: sale.epoch + 1 };
-    const { kind } = await this.stock.retake(sale.id, epochs, fieldsOf(sale), claim);
+    const { kind } = await this.moveOn(tx, sale, sale.epoch, new Map(), claim);
     switch (kind) {
       case 'unsound':
         throw unsound;
@@ -153,10 +165,22 @@ export class ReloadSale {
       case 'limit':
         return 'limit_exceeded';
       case 'changed':
-        await tx.rows(setEpoch, [sale.id, epochs.to]);
-        await tx.rows(carryReturns, [sale.id, epochs.to]);
         return 'taken';
     }
+  }
+
+  /** Moves a sale that is well on by one epoch in both stores, with these fields and so much more or less stock. */
+  private async moveOn(
+    tx: Queryable,
+    sale: Sale,
+    from: number,
+    differences: ReadonlyMap<string, number>,
+    claim?: StockClaim,
+  ): Promise<ChangeOutcome> {
+    const epochs = { from, to: from + 1 };
+    const outcome = await this.stock.change(sale.id, epochs, fieldsOf(sale), differences, claim);
+    if (outcome.kind === 'changed') await tx.rows(moveOn, [sale.id, epochs.to]);
+    return outcome;
   }
 
   private async tryChange(
@@ -191,27 +215,36 @@ export class ReloadSale {
 
   /** Fields and cuts, in one script: buyers are not kept out for a moment. */
   private async applyToRedis(tx: Queryable, before: Sale, after: Sale): Promise<void> {
-    const epochs = { from: before.epoch, to: after.epoch };
-    const outcome = await this.stock.change(after.id, epochs, fieldsOf(after), differences(before, after, -1));
+    const outcome = await this.moveOn(tx, after, before.epoch, differences(before, after, -1));
     if (outcome.kind === 'taken') throw capacityBelowTaken(outcome.ticketTypeIds);
     if (outcome.kind === 'unsound') throw unsound;
-    await tx.rows(carryReturns, [after.id, after.epoch]);
   }
 
-  /** A reload that came first has counted it: the epoch tells. One that dies here leaves a drift that calls for one. */
+  /**
+   * The epoch tells whether anything came first. Then under the gate what is missing is what was added, unless a reload has
+   * counted it. One that dies here leaves a drift that calls for a reload.
+   */
   private async offerAddedCapacity(before: Sale, after: Sale): Promise<void> {
     const added = differences(before, after, 1);
     if (added.size === 0 || after.archivedAt !== null) return;
-    await this.database.transaction(async (tx) => {
+    const kind = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, after.id);
       const sale = await this.sales.find(after.id, tx);
-      if (sale?.epoch !== after.epoch) return;
-      const epochs = { from: sale.epoch, to: sale.epoch + 1 };
-      const outcome = await this.stock.change(sale.id, epochs, fieldsOf(sale), added);
-      if (outcome.kind !== 'changed') return;
-      await tx.rows(setEpoch, [sale.id, epochs.to]);
-      await tx.rows(carryReturns, [sale.id, epochs.to]);
+      if (sale === null) return 'deleted';
+      const missing = sale.epoch === after.epoch ? added : await this.missing(tx, sale, added);
+      return missing.size === 0 ? 'counted' : (await this.moveOn(tx, sale, sale.epoch, missing)).kind;
     });
+    if (kind === 'unsound') await this.mend(after.id);
+  }
+
+  /** How much of what was added neither store accounts for. What is more is a drift of another kind, for a reload to mend. */
+  private async missing(tx: Queryable, sale: Sale, added: ReadonlyMap<string, number>): Promise<Map<string, number>> {
+    const { figures } = await this.reader.read(tx, sale);
+    const missing = figures.map(({ ticketTypeId, drift }): [string, number] => [
+      ticketTypeId,
+      Math.min(drift, added.get(ticketTypeId) ?? 0),
+    ]);
+    return new Map(missing.filter(([, tickets]) => tickets > 0));
   }
 
   /**
@@ -235,10 +268,11 @@ export class ReloadSale {
         return [type.id, { available, queued: queued.of(type.id) }];
       }),
     );
-    await this.stock.stageTimes(id, token, waiting);
-    await this.stock.stageHash(id, token, epoch, 'buyers', await this.buyers(tx, id, waiting));
-    await this.stock.stageHash(id, token, epoch, 'queued-by', idsByBuyer(waiting));
-    await this.stock.stageHash(id, token, epoch, 'idem', await this.idempotencyKeys(tx, id, waiting));
+    const heard = (): Promise<unknown> => tx.rows(stillHere);
+    await this.stock.stageTimes(id, token, waiting, heard);
+    await this.stock.stageHash(id, token, epoch, 'buyers', await this.buyers(tx, id, waiting), heard);
+    await this.stock.stageHash(id, token, epoch, 'queued-by', idsByBuyer(waiting), heard);
+    await this.stock.stageHash(id, token, epoch, 'idem', await this.idempotencyKeys(tx, id, waiting), heard);
     const loaded = { fields: fieldsOf(sale), epoch, stock, outboxSize: waiting.length };
     if (!(await this.stock.load(id, token, loaded))) throw recovering();
   }

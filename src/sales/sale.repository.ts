@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { BuyerField, PaymentMode, Sale, SaleStatus } from '../domain/index.js';
+import { attemptsUntilDead, type BuyerField, type PaymentMode, type Sale, type SaleStatus } from '../domain/index.js';
 import { AdminQueries, Database, type Queryable, type Statement } from '../postgres/index.js';
 
 const find: Statement = {
@@ -72,7 +72,8 @@ const resting: Statement = {
     SELECT s.id FROM sales s
     WHERE s.status = 'closed' AND s.archived_at IS NULL AND s.updated_at < clock_timestamp() - $1 * interval '1 hour'
       AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved')
-      AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.sale_id = s.id)
+      AND NOT EXISTS (SELECT FROM dead_letters d
+        WHERE d.sale_id = s.id AND d.attempts >= ${attemptsUntilDead} AND NOT d.discarded)
     ORDER BY s.updated_at LIMIT $2`,
 };
 

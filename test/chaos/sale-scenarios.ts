@@ -9,6 +9,7 @@ import { Survey } from '../../src/reconciliation/survey.js';
 import { CreateSale } from '../../src/sales/create-sale.js';
 import { moved, ReloadSale } from '../../src/sales/index.js';
 import { patched, type SalePatch } from '../../src/sales/sale-edit.js';
+import { rethrow } from '../support/rethrow.js';
 import type { MortalProcess } from './mortal-process.js';
 import { saleInput, type Scenario, type Scene, type Stage } from './stage.js';
 
@@ -83,7 +84,7 @@ export const saleScenarios: Readonly<Record<string, Scenario>> = {
     return {
       sale,
       reloads: 'after a crash',
-      run: async (process) => process.get(CloseSalesPass).run(await process.get(Survey).take()),
+      run: async (process) => process.get(CloseSalesPass).run(await process.get(Survey).take(rethrow)),
       verify: () => expectStatus(stage, sale, 'closed'),
     };
   },

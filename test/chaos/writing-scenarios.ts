@@ -6,6 +6,7 @@ import { OrderBatches, PersistOrders } from '../../src/orders/index.js';
 import { ResolveDeadLetter } from '../../src/orders/resolve-dead-letter.js';
 import { RequeueOrdersPass } from '../../src/reconciliation/requeue-orders.pass.js';
 import { Survey } from '../../src/reconciliation/survey.js';
+import { rethrow } from '../support/rethrow.js';
 import { draftOf } from '../support/loaded-sale.js';
 import type { MortalProcess } from './mortal-process.js';
 import type { Scenario, Stage } from './stage.js';
@@ -82,7 +83,7 @@ export const writingScenarios: Readonly<Record<string, Scenario>> = {
     await stage.ageOutboxes();
     return {
       sale,
-      run: async (process) => process.get(RequeueOrdersPass).run(await process.get(Survey).take()),
+      run: async (process) => process.get(RequeueOrdersPass).run(await process.get(Survey).take(rethrow)),
       verify: async () => {
         for (const order of orders) expect(await stage.statusOf(order)).toBe('reserved');
       },

@@ -126,6 +126,28 @@ describe('archiving', () => {
     expect(refunds).toMatchObject([{ orderId: bob?.id, reason: 'sold_out' }]);
   });
 
+  test('when orders that Postgres refused were destroyed with Redis, then only the one that an admin sees keeps the sale', async () => {
+    const sale = await closed({ capacities: [10] }, async (open) => {
+      await claimed(open, 'ann');
+    });
+    await age(sale, '25 hours');
+    // refused a few times, revived, discarded, dead
+    await system.sql.query(
+      `INSERT INTO dead_letters (id, sale_id, payload, error, attempts, discarded)
+       SELECT gen_random_uuid(), $1, '{}', 'refused', a, d FROM (VALUES (4, false), (0, false), (5, true), (5, false)) v (a, d)`,
+      [sale.id],
+    );
+    await reconcile(system.api);
+    expect(await lastingKeysOf(sale)).not.toEqual([]);
+
+    const [letter] = expectStatus(200, await system.api.get('/v1/admin/dead-letters', admin)).body.data;
+    const path = `/v1/admin/dead-letters/${letter?.id ?? ''}`;
+    expectStatus(204, await system.api.request('DELETE', path, { headers: admin }));
+    await reconcile(system.api);
+    expect(await lastingKeysOf(sale)).toEqual([]);
+    expect((await system.sql.query('SELECT FROM dead_letters')).rowCount).toBe(0);
+  });
+
   test('when a sale is open, was closed just now, or has an order on its way or a running hold, then it stays', async () => {
     const open = await openSale(system.api);
     const fresh = await closed({}, async (sale) => {

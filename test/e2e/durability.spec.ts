@@ -59,6 +59,7 @@ test('when a replica must have an order, then 202 only while there is one', asyn
   const replica: TestRedis = await startTestRedis({
     args: ['--replicaof', '127.0.0.1', String(system.servers.redis.port)],
   });
+  const writing = await system.sql.connect();
   try {
     await until(async () => /slave0:.*state=online/.test(await system.redis.info('replication')), {
       timeoutMs: 15_000,
@@ -72,8 +73,13 @@ test('when a replica must have an order, then 202 only while there is one', asyn
     copy.disconnect();
 
     await replica.kill('SIGSTOP');
+    await writing.query('BEGIN; LOCK TABLE orders IN SHARE MODE');
     const refused = await purchase(api, sale, 'd', { key: 'k' });
     expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+    // nor is it in Postgres yet: a replay must not say more
+    const replay = await purchase(api, sale, 'd', { key: 'k' });
+    expect(replay).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+    await writing.query('ROLLBACK');
     await replica.kill('SIGCONT');
     await until(async () => {
       const { body } = expectStatus(202, await purchase(api, sale, 'd', { key: 'k' }));
@@ -83,6 +89,7 @@ test('when a replica must have an order, then 202 only while there is one', asyn
     expectStatus(202, await purchase(api, sale, 'e'));
     await assertInvariants(system, sale, { intact: false });
   } finally {
+    writing.release(true);
     await replica.remove();
   }
 });

@@ -14,6 +14,7 @@ import { Survey } from '../../src/reconciliation/survey.js';
 import { AuditLog, MendSales, ReloadSale, SaleRepository, SaleSnapshots } from '../../src/sales/index.js';
 import { newSale, type SaleInput } from '../../src/sales/sale-edit.js';
 import { StockReader } from '../../src/sales/stock-reader.js';
+import { rethrow } from './rethrow.js';
 import { startTestServers, type TestServers } from './servers.js';
 import { until } from './until.js';
 import type { LoadedTestSale } from './loaded-sale.js';
@@ -92,8 +93,10 @@ export async function connectBackend(
     returns,
     claims,
     persist,
-    survey,
     compare,
+
+    /** What the compare pass looks at. */
+    look: () => survey.take(rethrow),
 
     /** A sale that is open and loaded, by the shortest way. */
     async openSale(options: { capacities?: readonly number[]; maxPerBuyer?: number } = {}): Promise<LoadedTestSale> {
