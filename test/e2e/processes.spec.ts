@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Redis } from 'ioredis';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../src/embedded/index.js';
 import { admin, adminKey, buyer, jwtSecret } from '../support/api-client.js';
 import { saleBody, times } from '../support/given.js';
+import { SCHEMA_ENGINE_LOCK } from '../../src/postgres/schema-engine.js';
 import { startTestServers, type TestServers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -115,20 +116,24 @@ function opened({ url }: Group): Promise<Socket> {
 
 describe('signals', () => {
   test(
-    'when a process that listens already is told to stop before it has told so, then it ends with 0',
+    'when a process is told to read again, and to stop, while it waits to migrate, then it stays, and ends with 0',
     async () => {
-      const redis = new Redis(servers.redisUrl);
-      const redisPid = Number(/^process_id:(\d+)/m.exec(await redis.info('server'))?.[1]);
-      redis.disconnect();
-      process.kill(redisPid, 'SIGSTOP');
+      const sql = new pg.Client({ connectionString: servers.databaseUrl });
+      await sql.connect();
       try {
-        const alone = await start({ API_PROCESSES: '1', ROLES: 'api' });
-        (await until(() => opened(alone), { ...patiently, intervalMs: 5 })).destroy();
-        expect(alone.output()).not.toContain('api on http');
+        const lock = `pg_advisory_lock(${String(SCHEMA_ENGINE_LOCK)})`;
+        await sql.query(`SELECT ${lock}`);
+        const alone = await start({ API_PROCESSES: '1' });
+        await until(async () => {
+          const waiting = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = ${String(SCHEMA_ENGINE_LOCK)}`;
+          return (await sql.query(waiting)).rowCount === 1;
+        }, patiently);
+        alone.process.kill('SIGHUP');
         alone.process.kill('SIGTERM');
         expect(await alone.ended).toBe(0);
+        expect(alone.output()).toContain('SIGTERM');
       } finally {
-        process.kill(redisPid, 'SIGCONT');
+        await sql.end();
       }
     },
     slowMs,
