@@ -20,22 +20,21 @@ const findMany: Statement = {
   text: `SELECT ${columns} FROM orders o WHERE o.id = ANY($2::uuid[]) AND o.sale_id = $1`,
 };
 
-/** No order's id. With `$2 IS NULL OR …` in its place a prepared plan would walk the index from its end for every page. */
-const afterAll = `'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid`;
-
 const list: Statement = {
   name: 'list-orders',
+  planned: 'each time',
   text: `
     SELECT ${columns} FROM orders o
-    WHERE o.sale_id = $1 AND o.id < coalesce($2::uuid, ${afterAll}) AND ($3::text IS NULL OR o.status = $3)
+    WHERE o.sale_id = $1 AND ($2::uuid IS NULL OR o.id < $2) AND ($3::text IS NULL OR o.status = $3)
     ORDER BY o.id DESC LIMIT $4`,
 };
 
 const listOfBuyer: Statement = {
   name: 'list-orders-of-buyer',
+  planned: 'each time',
   text: `
     SELECT ${columns} FROM orders o
-    WHERE o.sale_id = $1 AND o.id < coalesce($2::uuid, ${afterAll}) AND ($3::text IS NULL OR o.status = $3) AND o.buyer_id = $5
+    WHERE o.sale_id = $1 AND ($2::uuid IS NULL OR o.id < $2) AND ($3::text IS NULL OR o.status = $3) AND o.buyer_id = $5
     ORDER BY o.id DESC LIMIT $4`,
 };
 
