@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 const readsEnvironment = 'Only src/config reads the environment: import the Config instead.';
 
 export default defineConfig(
-  globalIgnores(['dist', 'coverage', 'src/postgres/generated']),
+  globalIgnores(['dist', '.build-*', 'coverage', 'src/postgres/generated']),
   {
     files: ['**/*.{ts,tsx,js,mjs}'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

@@ -3,15 +3,13 @@ import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
-const outDir = `${import.meta.dirname}/dist/web`;
-
 /** Files shorter than this are not worth a second copy: they go into one packet as they are. */
 const leastBytes = 1024;
 
 /** Puts a `.br` and a `.gz` beside each file, so that no request pays for compression. */
 const compressed: Plugin = {
   name: 'compressed',
-  closeBundle() {
+  writeBundle({ dir: outDir = '' }) {
     for (const name of readdirSync(outDir, { recursive: true, encoding: 'utf8' })) {
       if (!/\.(html|js|css|svg)$/.test(name)) continue;
       const file = join(outDir, name);
@@ -28,7 +26,7 @@ export default defineConfig({
   root: 'web',
   plugins: [compressed],
   build: {
-    outDir,
+    outDir: '../dist/web',
     emptyOutDir: true,
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0, // what the content security policy would forbid

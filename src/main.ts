@@ -4,7 +4,6 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LimitRequests } from './admission/index.js';
 import { createApp } from './bootstrap.js';
 import { ConfigError, readConfig, type Config } from './config/index.js';
-import type { HttpAdapter } from './http/index.js';
 import { createLogger, Metrics, type Logger } from './observability/index.js';
 import { migrate } from './postgres/index.js';
 import { Member, ProcessGroup } from './processes/index.js';
@@ -15,30 +14,22 @@ const shutdownDeadlineMs = 10_000;
 
 /** One process with all its roles. */
 async function runAlone(config: Config, logger: Logger): Promise<void> {
+  // before it listens there is nothing in hand, and an application cannot be closed while it starts
+  let stop = (): void => process.exit(0);
+  stopOnSignal(logger, () => {
+    stop();
+  });
   await migrateFirst(config, logger);
   const app = await createApp(config, logger, new Metrics());
   await app.listen(config.port, config.host);
-  await announce(app, config, logger);
+  stop = () => void finish(app, logger);
   reloadOnSignal(app, config);
-  stopOnSignal(logger, () => {
-    void finish(app, config, logger);
-  });
+  await announce(app, config, logger);
 }
 
 /** Several API processes on one port, and one more for the other roles. */
 async function runGroup(config: Config, logger: Logger): Promise<void> {
-  await migrateFirst(config, logger);
   const group = new ProcessGroup(config, logger);
-  try {
-    await group.start();
-  } catch (error) {
-    await group.stop();
-    throw error;
-  }
-  logger.info(`${config.apiProcesses} API processes share port ${config.port}`);
-  process.on('SIGHUP', () => {
-    group.reload();
-  });
   stopOnSignal(
     logger,
     () => {
@@ -48,6 +39,17 @@ async function runGroup(config: Config, logger: Logger): Promise<void> {
       group.kill();
     },
   );
+  process.on('SIGHUP', () => {
+    group.reload();
+  });
+  await migrateFirst(config, logger);
+  try {
+    await group.start();
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+  logger.info(`${config.apiProcesses} API processes share port ${config.port}`);
 }
 
 /** One process of a group. */
@@ -58,13 +60,13 @@ async function runMember(config: Config, logger: Logger): Promise<void> {
   // the port is the API processes'
   if (config.roles.has('api')) await app.listen(config.port, config.host);
   else await app.init();
-  // told to stop before, it just ends: an application cannot be closed while it starts
+  // told to stop before, it just ends
   member.onStop(() => {
     exitAfterDeadline(logger);
-    void finish(app, config, logger);
+    void finish(app, logger);
   });
-  await announce(app, config, logger);
   reloadOnSignal(app, config);
+  await announce(app, config, logger);
   member.ready();
 }
 
@@ -83,10 +85,11 @@ async function announce(app: NestFastifyApplication, config: Config, logger: Log
   logger.info(app.getHttpServer().listening ? `${roles} on ${await app.getUrl()}` : roles);
 }
 
-/** Reads the limits again. A process without any must not end by the signal either. */
+/** Reads the limits again. */
 function reloadOnSignal(app: NestFastifyApplication, config: Config): void {
+  if (!config.roles.has('api')) return;
   process.on('SIGHUP', () => {
-    if (config.roles.has('api')) app.get(LimitRequests, { strict: false }).reload();
+    app.get(LimitRequests, { strict: false }).reload();
   });
 }
 
@@ -114,10 +117,8 @@ function exitAfterDeadline(logger: Logger, before: () => void = () => undefined)
   }, shutdownDeadlineMs).unref();
 }
 
-async function finish(app: NestFastifyApplication, config: Config, logger: Logger): Promise<void> {
+async function finish(app: NestFastifyApplication, logger: Logger): Promise<void> {
   try {
-    if (config.shutdownDrainMs > 0)
-      await (app.getHttpAdapter() as unknown as HttpAdapter).drain(config.shutdownDrainMs);
     await app.close();
     process.exit(0);
   } catch (error) {
@@ -126,6 +127,7 @@ async function finish(app: NestFastifyApplication, config: Config, logger: Logge
   }
 }
 
+process.on('SIGHUP', () => undefined); // a process that starts, or has nothing to read again, must not end by it
 try {
   const config = readConfig();
   const logger = createLogger(config.logLevel);

@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DomainError } from '../domain/index.js';
 import { Access, type Admin, Choice, CurrentAdmin, keepSessionToken, sessionTokenOf, Text } from '../http/index.js';
 import { Database } from '../postgres/index.js';
 import { AuditLog } from '../sales/index.js';
@@ -29,9 +30,17 @@ export class AdminSessionsController {
   @ApiCreatedResponse({
     type: AdminView,
     description:
-      'sets the cookie `sluice_admin`, which is as good as the key for 8 hours, from the pages of this origin',
+      'sets the cookie `sluice_admin`, which is as good as the key for 8 hours, from the pages of this origin. Takes the key only: a session begins no other',
   })
-  async begin(@CurrentAdmin() admin: Admin, @Res({ passthrough: true }) reply: FastifyReply): Promise<AdminView> {
+  async begin(
+    @CurrentAdmin() admin: Admin,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AdminView> {
+    // with its cookie alone, whoever has a copy would go on for ever, and past a sign-out
+    if (request.headers.authorization === undefined) {
+      throw new DomainError('unauthenticated', 'A session begins with the key, in the header Authorization: Bearer.');
+    }
     await this.record(admin, 'session.begun');
     keepSessionToken(reply, await this.sessions.begin(admin.keyDigest), sessionSeconds);
     return viewOf(admin, reply);

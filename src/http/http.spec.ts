@@ -7,6 +7,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSigner } from 'fast-jwt';
 
+import { until } from '../../test/support/until.js';
 import { readConfig } from '../config/index.js';
 import { DomainError } from '../domain/index.js';
 import { createLogger, Metrics, ObservabilityModule } from '../observability/index.js';
@@ -17,7 +18,6 @@ import {
   createHttpApp,
   CurrentAdmin,
   FreeObject,
-  type HttpAdapter,
   Id,
   IdempotencyKey,
   Integer,
@@ -30,12 +30,12 @@ import {
 
 const secret = 'a secret of thirty-two bytes or so';
 const keys = { admin: 'a'.repeat(24), operator: 'o'.repeat(24), viewer: 'v'.repeat(24) };
-const config = readConfig({
+const environment = {
   DATABASE_URL: 'postgres://localhost/none',
   REDIS_URL: 'redis://localhost',
   ADMIN_API_KEYS: `ann:${keys.admin},otto:operator:${keys.operator},vera:viewer:${keys.viewer}`,
   BUYER_JWT_SECRET: secret,
-});
+};
 const sign = createSigner({ key: secret, algorithm: 'HS256', noTimestamp: true });
 const token = sign({ sub: 'buyer-1' });
 const id = '01890000-0000-7000-8000-000000000000';
@@ -131,9 +131,9 @@ let app: NestFastifyApplication;
 let origin: string;
 let port: number;
 
-async function start(root: Type): Promise<NestFastifyApplication> {
+async function start(root: Type, env: Readonly<Record<string, string>> = {}): Promise<NestFastifyApplication> {
   const logger = createLogger('warn', { write: (line) => (logged += line) });
-  return createHttpApp(root, { config, logger, metrics: new Metrics() });
+  return createHttpApp(root, { config: readConfig({ ...environment, ...env }), logger, metrics: new Metrics() });
 }
 
 beforeAll(async () => {
@@ -614,7 +614,7 @@ test('when the application closes, then a request on an open connection gets 503
 });
 
 test('when the application drains, then an open connection has one more answer and no new one is taken', async () => {
-  const draining = await start(TestModule);
+  const draining = await start(TestModule, { SHUTDOWN_DRAIN_MS: '5000' });
   await draining.listen(0, '127.0.0.1');
   const { port: drainingPort } = draining.getHttpServer().address() as { port: number };
   const ping = 'GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -625,15 +625,15 @@ test('when the application drains, then an open connection has one more answer a
   });
   socket.write(ping);
   await once(socket, 'data');
-  const drained = (draining.getHttpAdapter() as unknown as HttpAdapter).drain(5_000);
+  const closed = draining.close();
+  await until(() => !draining.getHttpServer().listening);
   const refused = connect(drainingPort, '127.0.0.1');
   const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
   expect(error.code).toBe('ECONNREFUSED');
   socket.write(ping);
   await once(socket, 'close');
   expect(text).toMatch(/200 OK[\s\S]*200 OK[\s\S]*connection: close/i);
-  await drained;
-  await draining.close();
+  await closed;
 });
 
 test('when the application closes, then it does not wait for a body that never ends', async () => {

@@ -22,7 +22,6 @@ export { bodyHash, idempotencyField } from './idempotency.js';
 export { openApiDocument, Problems } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';
 export type { RequestLimits } from './request-limits.js';
-export { HttpAdapter } from './server.js';
 export { BuyerId, CurrentAdmin, Id, IdempotencyKey, OwnRequestId } from './route-input.js';
 export { csvAnswer, sendsCsv, wantsCsv } from './csv.js';
 export { eventFrame, EventStream, lastEventId } from './event-stream.js';

@@ -33,12 +33,15 @@ const maxParamLength = 255 * 4 * 3;
 const maxConnections = 15_000;
 const timeoutCheckIntervalMs = 5_000;
 const idleCloseIntervalMs = 100;
-/** Longer than any answer takes once waiting buyers were let go; what is still open is a client that does not go on. */
-const closeGraceMs = 5_000;
+/**
+ * A drain included. Longer than any answer takes once waiting buyers were let go; what is still open is a client that does not go on.
+ * The process has 10 s in all.
+ */
+const closesWithinMs = 7_000;
 const drainLookMs = 20;
 
 export interface HttpOptions {
-  readonly config: Identities & Pick<Config, 'corsOrigins' | 'trustProxy'>;
+  readonly config: Identities & Pick<Config, 'corsOrigins' | 'trustProxy' | 'shutdownDrainMs'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly traces?: Traces;
@@ -57,6 +60,8 @@ export class HttpAdapter extends FastifyAdapter {
   sessions: AdminSessions | undefined;
   private draining = false;
   private closing = false;
+  private closedByMs = Infinity;
+  private readonly drainMs: number;
   private readonly authentication: Authentication;
 
   constructor({ config, logger, metrics, traces = Traces.off }: HttpOptions) {
@@ -79,6 +84,7 @@ export class HttpAdapter extends FastifyAdapter {
       clientErrorHandler: answerBrokenRequest,
     });
     this.problems = problems;
+    this.drainMs = config.shutdownDrainMs;
     this.authentication = new Authentication(config, () => this.sessions);
 
     const instance = this.instance as unknown as FastifyInstance;
@@ -117,13 +123,14 @@ export class HttpAdapter extends FastifyAdapter {
     });
     instance.addHook('preClose', (done) => {
       this.closing = true;
+      const leftMs = Math.max(0, this.closedByMs - performance.now());
       // Node closes the connections that are idle now, but not those that will be once their answer is out
       const timer = setInterval(() => {
         instance.server.closeIdleConnections();
       }, idleCloseIntervalMs);
       const deadline = setTimeout(() => {
         instance.server.closeAllConnections();
-      }, closeGraceMs);
+      }, leftMs);
       const clear = (): void => {
         clearInterval(timer);
         clearTimeout(deadline);
@@ -134,7 +141,7 @@ export class HttpAdapter extends FastifyAdapter {
         return;
       }
       // drained: Node waits for nothing any more
-      void this.whileOpen(closeGraceMs).then(() => {
+      void this.whileOpen(leftMs).then(() => {
         clear();
         done();
       });
@@ -157,22 +164,29 @@ export class HttpAdapter extends FastifyAdapter {
     return this.instance as never;
   }
 
+  /** Nest says that it will close. Where nothing is drained, what comes from now on is somebody else's to answer. */
+  override beforeClose(): void {
+    this.closing = this.drainMs === 0;
+    super.beforeClose();
+  }
+
+  /** By now polls and event streams have been told to end. */
+  override async close(): Promise<void> {
+    this.closedByMs = performance.now() + closesWithinMs;
+    if (this.drainMs > 0) await this.drain();
+    await super.close();
+  }
+
   /**
    * Takes no new connection, and has those that are open end by themselves: each answer is the last on its connection, and an idle one
    * is left to the proxy in front, which drops it by its own clock. Were it closed from here, a request might be on its way already,
    * and no proxy may send a purchase twice. Resolves when none is left, or the time is up.
    */
-  async drain(ms: number): Promise<void> {
+  private async drain(): Promise<void> {
     this.draining = true;
     // that of the class above: Node's HTTP server would close what is idle
     Server.prototype.close.call((this.instance as unknown as FastifyInstance).server);
-    await this.whileOpen(ms);
-  }
-
-  /** Nest says that it will close: what comes from now on is somebody else's to answer. */
-  override beforeClose(): void {
-    this.closing = true;
-    super.beforeClose();
+    await this.whileOpen(this.drainMs);
   }
 
   /** Resolves when no connection is open, or the time is up. */

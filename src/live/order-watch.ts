@@ -6,8 +6,6 @@ import { OrderChanges, OrderReader } from '../orders/index.js';
 const maxBatch = 500;
 /** While a server is away, or a sale is recovering. */
 const retryMs = 1000;
-/** A message that Redis lost without the connection being cut is made up for within this time. */
-const lookAgainMs = 30_000;
 
 interface Watched {
   readonly saleId: string;
@@ -21,6 +19,8 @@ interface Watched {
  */
 @Injectable()
 export class OrderWatch implements BeforeApplicationShutdown {
+  /** A message that Redis lost without the connection being cut is made up for within this time. */
+  lookAgainMs = 30_000;
   private readonly watched = new Map<string, Watched>();
   private readonly changed = new Set<string>();
   private reading = false;
@@ -48,7 +48,7 @@ export class OrderWatch implements BeforeApplicationShutdown {
     if (known === undefined) this.watched.set(orderId, watched);
     this.safety ??= setInterval(() => {
       for (const id of this.watched.keys()) this.look(id);
-    }, lookAgainMs);
+    }, this.lookAgainMs);
     watched.listeners.add(listener);
     return () => {
       if (!watched.listeners.delete(listener) || watched.listeners.size > 0) return;

@@ -2,7 +2,7 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { type Sale } from '../domain/index.js';
 import { eventFrame } from '../http/index.js';
 import { StockStore } from '../inventory/index.js';
-import { SaleRepository } from '../sales/index.js';
+import { inspectionOf, SaleRepository } from '../sales/index.js';
 import { everySecondAt } from './every-second.js';
 import { FiguresStore } from './figures.store.js';
 import { differences, statsOf, type Reading } from './sale-stats.js';
@@ -78,7 +78,8 @@ export class SaleWatch implements BeforeApplicationShutdown {
         this.askPostgres(saleId, watched).catch(() => undefined),
       ]);
       if (watched.sale === undefined) return;
-      const reading = { atMs, tally, inspection, sale: watched.sale, held: watched.held };
+      const { sale, held } = watched;
+      const reading = { atMs, tally, inspection: inspectionOf(sale, inspection), sale, held };
       const stats = statsOf(reading, watched.reading ?? reading, this.drifts(watched, reading));
       watched.reading = reading;
       watched.last = eventFrame({ event: 'stats', data: stats });

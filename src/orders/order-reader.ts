@@ -73,7 +73,7 @@ export class OrderReader implements BeforeApplicationShutdown {
     if (copy !== undefined && trusted && isCurrent(copy, mark)) return copy.order;
     const order = await this.orders.find(saleId, orderId);
     if (order === null) {
-      if (!trusted) throw await this.notYetKnown(saleId);
+      if (!trusted) await this.checkArchived(saleId);
       this.misses.set(key, true);
       throw notFound('order');
     }
@@ -143,8 +143,8 @@ export class OrderReader implements BeforeApplicationShutdown {
     if (status !== undefined && status !== 'queued') return this.orders.list(saleId, filter, before, limit + 1);
     const trusted = await this.stock.isTrusted(saleId);
     if (status === 'queued' && !trusted) {
-      if ((await this.sales.get(saleId)).archivedAt !== null) return [];
-      throw await this.notYetKnown(saleId);
+      await this.checkArchived(saleId);
+      return [];
     }
     const queued = await this.queued(saleId, buyerId, before, limit);
     if (status === 'queued') return queued;
@@ -168,7 +168,7 @@ export class OrderReader implements BeforeApplicationShutdown {
     const { status, buyerId } = filter;
     const queued = new Set<string>();
     if (status === undefined || status === 'queued') {
-      if (!(await this.stock.isTrusted(saleId))) throw await this.notYetKnown(saleId);
+      if (!(await this.stock.isTrusted(saleId))) await this.checkArchived(saleId); // and then its outbox is empty
       for await (const { entries } of this.stock.outbox(saleId)) {
         const wanted = entries.filter((entry) => buyerId === undefined || entry.buyerId === buyerId);
         for (const { id } of wanted) queued.add(id);
@@ -190,12 +190,14 @@ export class OrderReader implements BeforeApplicationShutdown {
     this.changes.wakeAll();
   }
 
-  /** Neither server has the order, but Redis may have lost it: that is no 404 yet, unless there is no such sale. */
-  private async notYetKnown(saleId: string): Promise<Error> {
-    const { archivedAt } = await this.sales.get(saleId);
-    if (archivedAt !== null) return notFound('order');
+  /**
+   * Redis cannot be trusted with the sale: it may have lost what Postgres does not have yet, unless the sale is archived and
+   * nothing is queued. @throws DomainError `recovering`: it is not; `not_found`: there is no such sale
+   */
+  private async checkArchived(saleId: string): Promise<void> {
+    if ((await this.sales.get(saleId)).archivedAt !== null) return;
     this.mender.notice(saleId);
-    return recovering();
+    throw recovering();
   }
 
   private async queued(

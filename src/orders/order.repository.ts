@@ -22,6 +22,7 @@ const findMany: Statement = {
 
 const list: Statement = {
   name: 'list-orders',
+  planned: 'each time',
   text: `
     SELECT ${columns} FROM orders o
     WHERE o.sale_id = $1 AND ($2::uuid IS NULL OR o.id < $2) AND ($3::text IS NULL OR o.status = $3)
@@ -30,6 +31,7 @@ const list: Statement = {
 
 const listOfBuyer: Statement = {
   name: 'list-orders-of-buyer',
+  planned: 'each time',
   text: `
     SELECT ${columns} FROM orders o
     WHERE o.sale_id = $1 AND ($2::uuid IS NULL OR o.id < $2) AND ($3::text IS NULL OR o.status = $3) AND o.buyer_id = $5

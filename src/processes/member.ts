@@ -19,14 +19,14 @@ export class Member {
       stopping = true;
     };
     process.on('message', (message: unknown) => {
-      if (isOurs(message)) this.hear(message as ToMember, stop);
+      if (isOurs(message)) this.hear(message as ToMember);
     });
     process.on('SIGTERM', stop);
     process.on('SIGINT', () => undefined); // a terminal sends it to all of us; the parent decides
   }
 
   /**
-   * What to do when the group stops, or at a SIGTERM for this process alone: the parent then starts another. It is called
+   * What to do at a SIGTERM: of the parent when the group stops, or for this process alone, and the parent then starts another. It is called
    * once; until it is given there is nothing to finish.
    */
   onStop(finish: () => void): void {
@@ -38,11 +38,8 @@ export class Member {
     tell({ sluice: 'ready' });
   }
 
-  private hear(message: ToMember, stop: () => void): void {
+  private hear(message: ToMember): void {
     switch (message.sluice) {
-      case 'stop':
-        stop();
-        return;
       case 'tell-metrics':
         void this.metrics.snapshot().then((snapshot) => {
           tell({ sluice: 'metrics', id: message.id, snapshot });

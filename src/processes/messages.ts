@@ -2,7 +2,6 @@ import type { MetricsSnapshot } from '../observability/index.js';
 
 /** What the parent of a group tells its members. */
 export type ToMember =
-  | { readonly sluice: 'stop' }
   | { readonly sluice: 'tell-metrics'; readonly id: number }
   | { readonly sluice: 'all-metrics'; readonly id: number; readonly snapshots: readonly MetricsSnapshot[] };
 

@@ -13,6 +13,9 @@ const wellAfterMs = 10_000;
 interface Slot {
   readonly roles: string;
   worker: Worker;
+  serves: boolean;
+  /** told to read again before it served */
+  reloadDue: boolean;
   startedAtMs: number;
   restartMs: number;
 }
@@ -40,16 +43,16 @@ export class ProcessGroup {
     });
   }
 
-  /** Resolves once every member serves. @throws Error when one ends before: it has said why */
+  /** Resolves once every member serves; never where `stop` came first. @throws Error when one ends before: it has said why */
   async start(): Promise<void> {
     const others = [...this.config.roles].filter((role) => role !== 'api').join(',');
     const wanted = [...Array<string>(this.config.apiProcesses).fill('api'), ...(others === '' ? [] : [others])];
     await Promise.all(
       wanted.map((roles) => {
-        const slot = { roles, worker: fork(roles), startedAtMs: performance.now(), restartMs: firstRestartMs };
+        const slot = { roles, ...fork(roles), restartMs: firstRestartMs };
         this.slots.push(slot);
         this.adopt(slot);
-        return ready(slot.worker, roles);
+        return this.ready(slot);
       }),
     );
   }
@@ -59,19 +62,23 @@ export class ProcessGroup {
     this.stopping = true;
     for (const timer of this.timers) clearTimeout(timer);
     const codes = await Promise.all(
-      this.slots.map(async ({ worker }) => {
+      this.slots.map(async ({ worker, serves }) => {
         if (worker.isDead()) return 0;
         const ended = once(worker, 'exit') as Promise<[number | null]>;
-        tell(worker, { sluice: 'stop' });
-        return (await ended)[0];
+        worker.process.kill('SIGTERM');
+        const [code] = await ended;
+        return code ?? (serves ? null : 0); // one that has only begun to start is ended by the signal, and has nothing in hand
       }),
     );
     return codes.every((code) => code === 0);
   }
 
-  /** Has every member read again what it can while it runs. */
+  /** Has every member read again what it can while it runs. The signal would end one that has only begun to start. */
   reload(): void {
-    for (const { worker } of this.slots) worker.process.kill('SIGHUP');
+    for (const slot of this.slots) {
+      if (slot.serves) slot.worker.process.kill('SIGHUP');
+      else slot.reloadDue = true;
+    }
   }
 
   /** Ends every member at once. */
@@ -82,7 +89,7 @@ export class ProcessGroup {
   private adopt(slot: Slot): void {
     const { worker } = slot;
     worker.on('message', (message: unknown) => {
-      if (isOurs(message)) this.hear(worker, message as ToParent);
+      if (isOurs(message)) this.hear(slot, message as ToParent);
     });
     worker.on('exit', (code: number | null, signal: string | null) => {
       if (this.stopping) return;
@@ -94,21 +101,39 @@ export class ProcessGroup {
       const timer = setTimeout(() => {
         this.timers.delete(timer);
         this.restarts.add();
-        slot.worker = fork(slot.roles);
-        slot.startedAtMs = performance.now();
+        Object.assign(slot, fork(slot.roles));
         this.adopt(slot);
       }, slot.restartMs);
       this.timers.add(timer);
     });
   }
 
-  private hear(worker: Worker, message: ToParent): void {
-    if (message.sluice === 'metrics') this.gathering.get(message.id)?.(message.snapshot);
-    if (message.sluice === 'gather-metrics') {
-      void this.gather().then((snapshots) => {
-        tell(worker, { sluice: 'all-metrics', id: message.id, snapshots });
-      });
+  private hear(slot: Slot, message: ToParent): void {
+    const { worker } = slot;
+    switch (message.sluice) {
+      case 'ready':
+        slot.serves = true;
+        if (slot.reloadDue) worker.process.kill('SIGHUP');
+        return;
+      case 'metrics':
+        this.gathering.get(message.id)?.(message.snapshot);
+        return;
+      case 'gather-metrics':
+        void this.gather().then((snapshots) => {
+          tell(worker, { sluice: 'all-metrics', id: message.id, snapshots });
+        });
     }
+  }
+
+  private ready({ worker, roles }: Slot): Promise<void> {
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: unknown) => {
+        if (isOurs(message) && message.sluice === 'ready') resolve();
+      });
+      worker.once('exit', () => {
+        if (!this.stopping) reject(new Error(`the process for ${roles} ended before it served`));
+      });
+    });
   }
 
   /** The metrics of every member that tells them in time, and of this process. */
@@ -131,8 +156,9 @@ export class ProcessGroup {
   }
 }
 
-function fork(roles: string): Worker {
-  return cluster.fork({ ROLES: roles, API_PROCESSES: '1' });
+function fork(roles: string): Pick<Slot, 'worker' | 'serves' | 'reloadDue' | 'startedAtMs'> {
+  const worker = cluster.fork({ ROLES: roles, API_PROCESSES: '1' });
+  return { worker, serves: false, reloadDue: false, startedAtMs: performance.now() };
 }
 
 /** False: it is gone. */
@@ -140,15 +166,4 @@ function tell(worker: Worker, message: ToMember): boolean {
   if (!worker.isConnected()) return false;
   worker.send(message);
   return true;
-}
-
-function ready(worker: Worker, roles: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.on('message', (message: unknown) => {
-      if (isOurs(message) && message.sluice === 'ready') resolve();
-    });
-    worker.once('exit', () => {
-      reject(new Error(`the process for ${roles} ended before it served`));
-    });
-  });
 }

@@ -83,7 +83,10 @@ export class Queues {
   /** A file of Bull Board, whose pages begin at `basePath`: to look at these queues. It is loaded when it is first asked for. */
   async boardFile(basePath: string, target: string): Promise<PageFile> {
     this.board ??= import('./board.js').then(({ bullBoard }) => bullBoard([this.orders], basePath));
-    const board = await this.board;
+    const board = await this.board.catch((error: unknown) => {
+      this.board = undefined; // the next who asks tries again
+      throw error;
+    });
     const { statusCode, headers, rawPayload } = await board.inject({ method: 'GET', url: target });
     return { status: statusCode, contentType: String(headers['content-type'] ?? 'text/plain'), body: rawPayload };
   }

@@ -7,4 +7,5 @@ export { TicketTypeInventory } from './sale-view.js';
 export { SaleQueries } from './sale-queries.js';
 export { SaleSnapshots } from './sale-snapshots.js';
 export { SaleRepository } from './sale.repository.js';
+export { inspectionOf } from './stock-reader.js';
 export { SalesApiModule, SalesModule } from './sales.module.js';

@@ -47,7 +47,6 @@ export class StockReader {
   constructor(private readonly stock: StockStore) {}
 
   async read(tx: Queryable, sale: Sale): Promise<StockReading> {
-    if (sale.archivedAt !== null) return this.archived(sale);
     const returns = await tx.rows<{ id: string; epoch: number; ticketTypeId: string; quantity: number }>(undelivered, [
       sale.id,
     ]);
@@ -56,7 +55,7 @@ export class StockReader {
       : new Map<string, OrderStatus>(); // to be reloaded in any case, and there may be many
     const returnIds = [...new Set(returns.map(({ id }) => id))];
     const writtenIds = [...written.keys()];
-    const inspection = await this.stock.inspect(sale.id, returnIds, writtenIds);
+    const inspection = inspectionOf(sale, await this.stock.inspect(sale.id, returnIds, writtenIds));
 
     const returning = new Tally();
     const given = new Set(returnIds.filter((_, index) => inspection.returned[index] === true));
@@ -81,20 +80,6 @@ export class StockReader {
     return { figures, sound, well: sound && figures.every(({ drift }) => drift === 0), inspection };
   }
 
-  /** Redis has nothing of it, and so nothing can drift. */
-  private async archived(sale: Sale): Promise<StockReading> {
-    const figures = sale.ticketTypes.map(({ id, capacity, taken }) => ({
-      ticketTypeId: id,
-      capacity,
-      available: capacity - taken,
-      queued: 0,
-      taken,
-      returning: 0,
-      drift: 0,
-    }));
-    return { figures, sound: true, well: true, inspection: await this.stock.inspect(sale.id) };
-  }
-
   private async writtenOfOutbox(tx: Queryable, saleId: string): Promise<Map<string, OrderStatus>> {
     const written = new Map<string, OrderStatus>();
     for await (const ids of this.stock.outboxIds(saleId)) {
@@ -108,6 +93,17 @@ export class StockReader {
     const rows = await tx.rows<{ id: string; status: OrderStatus }>(statuses, [orderIds]);
     return new Map(rows.map(({ id, status }) => [id, status]));
   }
+}
+
+/**
+ * What Redis said of a sale. Of an archived one it has nothing, and nobody is at work: all that is not taken is there, and nothing
+ * can drift.
+ */
+export function inspectionOf(sale: Sale, inspection: Inspection): Inspection {
+  if (sale.archivedAt === null) return inspection;
+  const available = new Map(sale.ticketTypes.map(({ id, capacity, taken }) => [id, capacity - taken]));
+  const empty = { queued: new Map<string, number>(), outboxSize: 0, oldestAt: null, entries: [] };
+  return { ...inspection, ...empty, epoch: sale.epoch, sound: true, available };
 }
 
 /** Sums by ticket type. */

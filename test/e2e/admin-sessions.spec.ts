@@ -68,6 +68,12 @@ test('when he signs out, then no copy of the cookie is good any more', async () 
   expectRefusal(await system.api.get(path, own), 401, 'unauthenticated');
 });
 
+test('when a session would begin another, then it is refused: what is copied ends when it was to end', async () => {
+  const { own } = await signIn();
+  expectRefusal(await system.api.post(path, own), 401, 'unauthenticated');
+  expectStatus(201, await system.api.post(path, { ...own, ...admin }));
+});
+
 test('when the key that a session began with is taken away, then the session is over', async () => {
   const key = 'the-key-of-somebody-who-leaves';
   const before = await system.startApi({ ADMIN_API_KEYS: `leaver:${key}` });

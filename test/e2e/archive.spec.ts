@@ -13,7 +13,9 @@ import {
   type GivenSale,
   type SaleOptions,
 } from '../support/given.js';
+import { listen } from '../support/event-listener.js';
 import { startSystem, type System } from '../support/system.js';
+import { until } from '../support/until.js';
 import { pay, webhookSecret } from '../support/webhook.js';
 
 let system: System;
@@ -54,6 +56,15 @@ async function archived(options: SaleOptions, buy: (sale: GivenSale) => Promise<
   return sale;
 }
 
+async function statusesInCsv(sale: GivenSale, query = ''): Promise<string[]> {
+  const answer = await fetch(`${system.api.url}${sale.admin}/orders${query}`, {
+    headers: { ...admin, accept: 'text/csv' },
+  });
+  expect(answer.status).toBe(200);
+  const rows = (await answer.text()).split('\r\n').slice(1, -1);
+  return rows.map((row) => row.split(',')[1] ?? '');
+}
+
 async function claimed(sale: GivenSale, name: string, key?: string): Promise<string> {
   const { path } = await writtenOrder(system.api, sale, name, key === undefined ? {} : { key });
   expectStatus(200, await system.api.post(`${path}/confirm`, buyer(name)));
@@ -75,11 +86,18 @@ describe('archiving', () => {
     expect(await system.api.get(unknown, buyer('ann'))).toMatchObject({ status: 404 });
     expect((await system.api.get(sale.orders, buyer('ann'))).body.data).toHaveLength(1);
     expect((await system.api.get(`${sale.admin}/orders?status=queued`, admin)).body.data).toEqual([]);
+    expect(await statusesInCsv(sale)).toEqual(['confirmed']);
+    expect(await statusesInCsv(sale, '?status=queued')).toEqual([]);
     expect(await system.api.get(`/v1/sales/${sale.id}`)).toMatchObject({
       status: 200,
       body: { status: 'closed', ticketTypes: [{ available: 9, held: 0 }] },
     });
-    expect(await inventoryOf(system.api, sale)).toMatchObject([{ available: 9, queued: 0, confirmed: 1, drift: 0 }]);
+    const inventory = await inventoryOf(system.api, sale);
+    expect(inventory).toMatchObject([{ available: 9, queued: 0, confirmed: 1, drift: 0 }]);
+    const stats = await listen<object>(`${system.api.url}${sale.admin}/events`, admin);
+    await until(() => stats.events.length > 0);
+    stats.close();
+    expect(stats.events[0]?.data).toMatchObject({ stock: inventory, consistent: true });
 
     // its keys are bound still, and nothing is sold
     const replay = await purchase(system.api, sale, 'ann', { key: 'first' });

@@ -51,6 +51,18 @@ function run(command: string, args: readonly string[] = [], env: Record<string, 
   return running;
 }
 
+test(
+  'when nothing has changed since the build, then a command beside a running system leaves its files alone',
+  async () => {
+    const main = join(project, 'dist/main.js');
+    const before = await stat(main);
+    const env = { ...process.env, BUYER_JWT_SECRET: 'a secret of thirty-two bytes or so' };
+    await promisify(execFile)('npm', ['run', '--silent', 'token', '--', 'ann'], { cwd: project, env });
+    expect((await stat(main)).ino).toBe(before.ino);
+  },
+  slowMs,
+);
+
 describe('npm run demo', () => {
   test(
     'when a small crowd comes twice, then the audit is clean and told in plain lines',

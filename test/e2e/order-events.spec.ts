@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { admin, buyer, type Body } from '../support/api-client.js';
 import { listen, type EventListener } from '../support/event-listener.js';
 import { endHold, expectStatus, openSale, purchase, reconcile, times, writtenOrder } from '../support/given.js';
+import { OrderWatch } from '../../src/live/order-watch.js';
 import { startSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 
@@ -155,6 +156,24 @@ describe('events of an order', () => {
     expect(await listener.ended).toBe(true);
     expect(statusesOf(listener).slice(-2)).toEqual(['reserved', 'confirmed']);
     await worker.close();
+  });
+
+  test('when a message is lost and nobody knows, then the change is heard at the next look at all', async () => {
+    const watch = system.nodes[0]?.get(OrderWatch, { strict: false });
+    if (watch === undefined) throw new Error('there is no node');
+    const usualMs = watch.lookAgainMs;
+    const worker = await system.startNode('worker');
+    const sale = await openSale(system.api);
+    const { path } = await writtenOrder(system.api, sale, 'ivy');
+    await worker.close();
+    watch.lookAgainMs = 200;
+    const listener = await hear(path, 'ivy');
+    watch.lookAgainMs = usualMs;
+    await until(() => statusesOf(listener).length === 1);
+    await system.sql.query("UPDATE orders SET status = 'confirmed' WHERE buyer_id = 'ivy'");
+    await until(() => statusesOf(listener).length === 2);
+    expect(await listener.ended).toBe(true);
+    expect(statusesOf(listener)).toEqual(['reserved', 'confirmed']);
   });
 
   test('when Redis restarts, then listeners stay, and hear what comes after it', async () => {

@@ -1,5 +1,6 @@
 import { get, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
 import { OrderRepository } from '../../src/orders/index.js';
 import { admin, viewerKey } from '../support/api-client.js';
 import { expectStatus, openSale, purchase, writtenOrder, type GivenSale } from '../support/given.js';
@@ -152,6 +153,19 @@ describe('the orders of a sale as CSV', () => {
     },
     slowMs,
   );
+
+  test('when there are many parts, then each is planned for where it begins: a plan for any would read all of the sale', async () => {
+    await given(10_000);
+    const questions = jest.spyOn(pg.Client.prototype, 'query');
+    await textOf(await ask());
+    const parts = (questions.mock.calls as unknown as [string | pg.QueryConfig][])
+      .map(([question]) => question)
+      .filter((question) => typeof question === 'object')
+      .filter(({ text }) => text.includes('ORDER BY o.id DESC'));
+    expect(parts).toHaveLength(11);
+    expect(parts.filter(({ name }) => name !== undefined)).toEqual([]); // Postgres plans what is prepared for any values
+    questions.mockRestore();
+  });
 
   test('when nobody reads on, then nothing is read from Postgres; when he goes, or a server does, then that is the end', async () => {
     await given(20_000, 1000); // more than the systems in between hold

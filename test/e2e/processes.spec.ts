@@ -1,11 +1,14 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../src/embedded/index.js';
 import { admin, adminKey, buyer, jwtSecret } from '../support/api-client.js';
 import { saleBody, times } from '../support/given.js';
+import { SCHEMA_ENGINE_LOCK } from '../../src/postgres/schema-engine.js';
 import { startTestServers, type TestServers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -100,6 +103,91 @@ async function accepted({ url }: Group): Promise<number> {
   const text = await (await fetch(`${url}/metrics`, { headers: { connection: 'close' } })).text();
   return Number(/^sluice_purchases_total\{outcome="accepted"\} (\d+)$/m.exec(text)?.[1] ?? 0);
 }
+
+function opened({ url }: Group): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => {
+      resolve(socket);
+    });
+    socket.once('error', reject);
+    socket.on('error', () => undefined);
+  });
+}
+
+describe('signals', () => {
+  test(
+    'when a process is told to read again, and to stop, while it waits to migrate, then it stays, and ends with 0',
+    async () => {
+      const sql = new pg.Client({ connectionString: servers.databaseUrl });
+      await sql.connect();
+      try {
+        const lock = `pg_advisory_lock(${String(SCHEMA_ENGINE_LOCK)})`;
+        await sql.query(`SELECT ${lock}`);
+        const alone = await start({ API_PROCESSES: '1' });
+        await until(async () => {
+          const waiting = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = ${String(SCHEMA_ENGINE_LOCK)}`;
+          return (await sql.query(waiting)).rowCount === 1;
+        }, patiently);
+        alone.process.kill('SIGHUP');
+        alone.process.kill('SIGTERM');
+        expect(await alone.ended).toBe(0);
+        expect(alone.output()).toContain('SIGTERM');
+      } finally {
+        await sql.end();
+      }
+    },
+    slowMs,
+  );
+
+  test(
+    'when a group starts, then SIGHUP ends nobody, and SIGTERM everybody, in order',
+    async () => {
+      const group = await start({ ROLES: 'api' });
+      const members = await until(async () => {
+        const pids = await membersOf(group);
+        return pids.length === 2 && pids;
+      }, patiently);
+      group.process.kill('SIGHUP');
+      await until(() => isReady(group), patiently);
+      expect(await membersOf(group)).toEqual(members);
+      await until(() => group.output().split('limits read again').length === 3, patiently);
+
+      const other = await start({ ROLES: 'api' });
+      await until(async () => (await membersOf(other)).length === 2, { ...patiently, intervalMs: 5 });
+      other.process.kill('SIGTERM');
+      expect(await other.ended).toBe(0);
+      expect(isReady(other)).toBe(false);
+      expect(await membersOf(other)).toEqual([]);
+    },
+    slowMs,
+  );
+
+  test(
+    'when connections are drained, then a stream, a poll, an idle connection and a slow client do not make it late',
+    async () => {
+      const node = await start({ API_PROCESSES: '1', SHUTDOWN_DRAIN_MS: '5000' });
+      await until(() => node.output().includes('on http'), patiently);
+      const sale = await json(await post(node, '/v1/admin/sales', admin, saleBody({ capacities: [100] })));
+      const stream = await fetch(`${node.url}/v1/admin/sales/${sale.id}/events`, { headers: admin });
+      const idle = await opened(node);
+      idle.write('GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n');
+      await once(idle, 'data');
+      const slow = await opened(node);
+      const head = `POST /v1/admin/sales HTTP/1.1\r\nHost: a\r\nAuthorization: ${admin.authorization ?? ''}\r\n`;
+      slow.write(`${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`);
+      slow.resume();
+
+      node.process.kill('SIGTERM');
+      const startedAt = performance.now();
+      await stream.text(); // ended in order, and not at the end of the drain
+      expect(performance.now() - startedAt).toBeLessThan(3000);
+      expect(await node.ended).toBe(0);
+      expect(performance.now() - startedAt).toBeLessThan(9000); // of 10 s
+      for (const socket of [idle, slow]) socket.destroy();
+    },
+    slowMs,
+  );
+});
 
 describe('API_PROCESSES', () => {
   test(
