@@ -23,6 +23,8 @@ const statementTimeoutMs = 6000;
 /** A process that froze inside a transaction loses it after this, and with it the gate of its sale. */
 const idleInTransactionMs = 5000;
 const conflictRetries = 3;
+/** SQLSTATE of what `statement_timeout` cut off */
+const queryCanceled = '57014';
 
 // int8 as numbers: every one of ours counts money below 2^53 or rows.
 const types = new pg.TypeOverrides();
@@ -82,6 +84,25 @@ export class Database implements Queryable {
         ended('failed');
         if (!isConflict(error) || attempt > conflictRetries) throw asUnavailable(error);
       }
+    }
+  }
+
+  /**
+   * Runs a statement in a transaction that is one message: from its first lock to its last nothing waits for this process, and no lock
+   * lasts longer than `boundMs` and what Postgres takes to commit in memory. The disk has it a moment later: a crash may undo it.
+   * @param text without parameters: a message of several statements has none
+   * @returns null when it would have taken longer; then nothing was done
+   * @throws DomainError `unavailable`
+   */
+  async brief<Row>(text: string, boundMs: number): Promise<Row[] | null> {
+    try {
+      const results = (await this.pool.query(
+        `SET LOCAL statement_timeout = ${boundMs}; SET LOCAL synchronous_commit = off; ${text}`,
+      )) as unknown as pg.QueryResult[];
+      return results.at(-1)?.rows as Row[];
+    } catch (error) {
+      if (error instanceof pg.DatabaseError && error.code === queryCanceled) return null;
+      throw asUnavailable(error);
     }
   }
 

@@ -66,6 +66,8 @@ test(`when ${requests} generated requests come (seed ${seed}), then each answer 
   const sendOne = async (): Promise<void> => {
     const request = generator.request();
     const path = request.path.replace(/\?.*$/, '');
+    // not passed on by an nginx
+    if (path === '/metrics' && process.env['TEST_TOPOLOGY'] !== undefined) return;
     // the one sale on which the books are checked stays open
     if (path.startsWith(sale.admin) && /\/(close|pause)$/.test(path)) return;
     const headers = { ...request.headers, ...headersFor(path, random, request.body) };

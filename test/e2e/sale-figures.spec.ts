@@ -168,7 +168,6 @@ async function reads(): Promise<number> {
   return Number(/^cmdstat_hgetall:calls=(\d+)/m.exec(stats)?.[1] ?? 0) / 3; // `inspect` has two of its own
 }
 
-async function gauge(name: string): Promise<number> {
-  const text = await (await fetch(`${system.api.url}/metrics`)).text();
-  return Number(new RegExp(`^sluice_${name} (\\d+)$`, 'm').exec(text)?.[1]);
+function gauge(name: string): Promise<number> {
+  return system.api.figure(name);
 }

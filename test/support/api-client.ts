@@ -115,6 +115,8 @@ export class ApiClient {
   constructor(
     readonly url: string,
     private readonly contract: Pick<OpenApiContract, 'check'>,
+    /** the node itself, where `url` is an nginx before it */
+    private readonly nodeUrl = url,
   ) {}
 
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
@@ -156,6 +158,13 @@ export class ApiClient {
 
   patch(path: string, json: unknown, headers: Headers = admin): Promise<Answer> {
     return this.request('PATCH', path, { headers, json });
+  }
+
+  /** A sample of the node's own `/metrics`, by its name without the prefix and its labels. NaN: there is none. */
+  async figure(name: string): Promise<number> {
+    const text = await (await fetch(`${this.nodeUrl}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`sluice_${name} `));
+    return Number(line?.slice(line.lastIndexOf(' ')) ?? NaN);
   }
 
   close(): Promise<void> {
