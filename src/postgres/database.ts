@@ -30,9 +30,10 @@ const queryCanceled = '57014';
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 
-/** The one pool of connections to Postgres. */
+/** The one pool of connections to Postgres, and a connection to ask whether it is there. */
 export class Database implements Queryable {
   readonly pool: pg.Pool;
+  private readonly probe: pg.Pool;
 
   constructor(
     url: string,
@@ -42,20 +43,25 @@ export class Database implements Queryable {
     /** false: every statement is parsed anew. PgBouncer below 1.21 gives the next transaction a connection that does not know it */
     private readonly prepares = true,
   ) {
-    this.pool = new pg.Pool({
-      connectionString: url,
-      max: maxConnections,
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: statementTimeoutMs + 1000,
-      keepAlive: true,
-      application_name: 'sluice',
-      types,
-    });
-    this.pool.on('error', onError);
-    // A connection that dies in the moment in which it is handed out has no other listener, and would end the process.
-    this.pool.on('connect', (client) => {
-      client.on('error', () => undefined);
-    });
+    const connections = (max: number, query_timeout: number): pg.Pool => {
+      const pool = new pg.Pool({
+        connectionString: url,
+        max,
+        connectionTimeoutMillis: connectTimeoutMs,
+        query_timeout,
+        keepAlive: true,
+        application_name: 'sluice',
+        types,
+      });
+      pool.on('error', onError);
+      // A connection that dies in the moment in which it is handed out has no other listener, and would end the process.
+      pool.on('connect', (client) => {
+        client.on('error', () => undefined);
+      });
+      return pool;
+    };
+    this.pool = connections(maxConnections, statementTimeoutMs + 1000);
+    this.probe = connections(1, queryTimeoutMs);
   }
 
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
@@ -106,12 +112,17 @@ export class Database implements Queryable {
     }
   }
 
+  /** On a connection of its own: where every other is busy, Postgres is not away. @throws DomainError `unavailable` */
   async ping(): Promise<void> {
-    await this.rows({ name: 'ping', text: 'SELECT 1' });
+    try {
+      await this.probe.query('SELECT 1');
+    } catch (error) {
+      throw asUnavailable(error);
+    }
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.probe.end()]);
   }
 
   private async attempt<T>(work: (tx: Queryable) => Promise<T>, patienceMs: number): Promise<T> {
