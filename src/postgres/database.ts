@@ -28,14 +28,17 @@ const statementTimeoutMs = 6000;
 /** A process that froze inside a transaction loses it after this, and with it the gate of its sale. */
 const idleInTransactionMs = 5000;
 const conflictRetries = 3;
+/** SQLSTATE of what `statement_timeout` cut off */
+const queryCanceled = '57014';
 
 // int8 as numbers: every one of ours counts money below 2^53 or rows.
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 
-/** The one pool of connections to Postgres. */
+/** The one pool of connections to Postgres, and a connection to ask whether it is there. */
 export class Database implements Queryable {
   readonly pool: pg.Pool;
+  private readonly probe: pg.Pool;
 
   constructor(
     url: string,
@@ -45,20 +48,25 @@ export class Database implements Queryable {
     /** false: every statement is parsed anew. PgBouncer below 1.21 gives the next transaction a connection that does not know it */
     private readonly prepares = true,
   ) {
-    this.pool = new pg.Pool({
-      connectionString: url,
-      max: maxConnections,
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: statementTimeoutMs + 1000,
-      keepAlive: true,
-      application_name: 'sluice',
-      types,
-    });
-    this.pool.on('error', onError);
-    // A connection that dies in the moment in which it is handed out has no other listener, and would end the process.
-    this.pool.on('connect', (client) => {
-      client.on('error', () => undefined);
-    });
+    const connections = (max: number, query_timeout: number): pg.Pool => {
+      const pool = new pg.Pool({
+        connectionString: url,
+        max,
+        connectionTimeoutMillis: connectTimeoutMs,
+        query_timeout,
+        keepAlive: true,
+        application_name: 'sluice',
+        types,
+      });
+      pool.on('error', onError);
+      // A connection that dies in the moment in which it is handed out has no other listener, and would end the process.
+      pool.on('connect', (client) => {
+        client.on('error', () => undefined);
+      });
+      return pool;
+    };
+    this.pool = connections(maxConnections, statementTimeoutMs + 1000);
+    this.probe = connections(1, queryTimeoutMs);
   }
 
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
@@ -90,12 +98,36 @@ export class Database implements Queryable {
     }
   }
 
+  /**
+   * Runs a statement in a transaction that is one message: from its first lock to its last nothing waits for this process, and no lock
+   * lasts longer than `boundMs` and what Postgres takes to commit in memory. The disk has it a moment later: a crash may undo it.
+   * @param text without parameters: a message of several statements has none
+   * @returns null when it would have taken longer; then nothing was done
+   * @throws DomainError `unavailable`
+   */
+  async brief<Row>(text: string, boundMs: number): Promise<Row[] | null> {
+    try {
+      const results = (await this.pool.query(
+        `SET LOCAL statement_timeout = ${boundMs}; SET LOCAL synchronous_commit = off; ${text}`,
+      )) as unknown as pg.QueryResult[];
+      return results.at(-1)?.rows as Row[];
+    } catch (error) {
+      if (error instanceof pg.DatabaseError && error.code === queryCanceled) return null;
+      throw asUnavailable(error);
+    }
+  }
+
+  /** On a connection of its own: where every other is busy, Postgres is not away. @throws DomainError `unavailable` */
   async ping(): Promise<void> {
-    await this.rows({ name: 'ping', text: 'SELECT 1' });
+    try {
+      await this.probe.query('SELECT 1');
+    } catch (error) {
+      throw asUnavailable(error);
+    }
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.probe.end()]);
   }
 
   private async attempt<T>(work: (tx: Queryable) => Promise<T>, patienceMs: number): Promise<T> {

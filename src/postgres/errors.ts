@@ -29,11 +29,13 @@ export function isRefusal(error: unknown): boolean {
 /** Turns an error of `pg` into `unavailable`, unless it says that the statement or its values were wrong. */
 export function asUnavailable(error: unknown): unknown {
   if (error instanceof DomainError) return error;
-  if (error instanceof pg.DatabaseError) {
-    const state = error.code ?? '';
-    return passingClasses.has(state.slice(0, 2)) || passingStates.has(state) ? unavailable(error) : error;
-  }
+  if (error instanceof pg.DatabaseError) return isPassing(error.code) ? unavailable(error) : error;
   return isConnectionError(error) ? unavailable(error) : error;
+}
+
+/** Whether that SQLSTATE says that Postgres, or PgBouncer before it, cannot serve just now. */
+export function isPassing(state = ''): boolean {
+  return passingClasses.has(state.slice(0, 2)) || passingStates.has(state);
 }
 
 /** `pg` gives its own connection errors no type; these are its texts, and those of the system below it carry a code. */

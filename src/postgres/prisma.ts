@@ -1,7 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import { isDriverAdapterError } from '@prisma/driver-adapter-utils';
 import { unavailable } from '../domain/index.js';
 import type { Database } from './database.js';
-import { asUnavailable } from './errors.js';
+import { asUnavailable, isPassing } from './errors.js';
 import { Prisma, PrismaClient } from './generated/client.js';
 
 /** The admin's queries, typed by the schema, over the same pool as everything else. */
@@ -22,9 +23,15 @@ export class AdminQueries {
   }
 }
 
-// Prisma's P1xxx are errors of the connection, P2024 a pool that gave none in time; what it does not know comes as "unknown".
+/*
+ * Prisma's P1xxx are errors of the connection, P2024 a pool that gave none in time. An SQLSTATE that it has no code of its own for
+ * comes with what the driver said (P2010, P2039), and the rest as "unknown".
+ */
 function isOutage(error: unknown): boolean {
   if (error instanceof Prisma.PrismaClientInitializationError) return true;
   if (error instanceof Prisma.PrismaClientUnknownRequestError) return true;
-  return error instanceof Prisma.PrismaClientKnownRequestError && /^(P1\d{3}|P2024|P2037)$/.test(error.code);
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
+  const { driverAdapterError: reason } = error.meta ?? {};
+  if (reason !== undefined && isDriverAdapterError(reason) && isPassing(reason.cause.originalCode)) return true;
+  return /^(P1\d{3}|P2024|P2037)$/.test(error.code);
 }

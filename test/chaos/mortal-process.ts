@@ -68,7 +68,8 @@ export class MortalProcess {
   static async start(servers: TestServers): Promise<MortalProcess> {
     const started = new MortalProcess(servers);
     const isQueueOpen = (): Promise<boolean> => started.queues.oldestOrdersJobAt().then(() => true);
-    await Promise.all([started.database.ping(), started.redis.open(), until(isQueueOpen, { intervalMs: 1 })]);
+    const connected = started.database.rows({ name: 'connect', text: 'SELECT 1' });
+    await Promise.all([connected, started.redis.open(), until(isQueueOpen, { intervalMs: 1 })]);
     return started;
   }
 

@@ -36,9 +36,8 @@ async function queuedOrder(buyerId: string): Promise<string> {
   return `${sale.orders}/${body.id}`;
 }
 
-async function openStreams(): Promise<number> {
-  const text = await (await fetch(`${system.api.url}/metrics`)).text();
-  return Number(/^sluice_order_streams (\d+)$/m.exec(text)?.[1]);
+function openStreams(): Promise<number> {
+  return system.api.figure('order_streams');
 }
 
 describe('events of an order', () => {

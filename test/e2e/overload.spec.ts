@@ -23,16 +23,6 @@ async function untilWelcome(api: ApiClient, sale: GivenSale): Promise<void> {
   await until(async () => (await purchase(api, sale, `late-${performance.now()}`)).status === 202, patiently);
 }
 
-async function sample(api: ApiClient, name: string): Promise<number> {
-  const text = await (await fetch(`${api.url}/metrics`)).text();
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(`sluice_${name} `))
-      ?.split(' ')[1] ?? NaN,
-  );
-}
-
 describe('without a worker', () => {
   beforeAll(async () => {
     system = await startSystem({ workers: 0, reconcilers: 0 });
@@ -50,9 +40,9 @@ describe('without a worker', () => {
     expect(refused.body.code).toBe('overloaded');
     expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
-    expect(await sample(api, 'overloaded')).toBe(1);
+    expect(await api.figure('overloaded')).toBe(1);
 
-    const reserves = await sample(api, 'script_duration_seconds_count{script="reserve"}');
+    const reserves = await api.figure('script_duration_seconds_count{script="reserve"}');
     expectStatus(503, await purchase(api, sale, 'new'));
     expectStatus(503, await purchase(api, sale, 'new', { key: 'unknown' }));
     const replay = expectStatus(202, await purchase(api, sale, 'ann', { key: 'k' }));
@@ -61,7 +51,7 @@ describe('without a worker', () => {
     expect(reused).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
     const strange = { ...sale, types: [first.id] };
     expect((await purchase(api, strange, 'new')).body.code).toBe('validation_failed');
-    expect(await sample(api, 'script_duration_seconds_count{script="reserve"}')).toBe(reserves);
+    expect(await api.figure('script_duration_seconds_count{script="reserve"}')).toBe(reserves);
 
     const path = `${sale.orders}/${first.id}`;
     expect((await api.get(path, buyer('ann'))).body.status).toBe('queued');
@@ -108,8 +98,8 @@ describe('with a worker', () => {
       const { status } = await writtenOrder(api, sale, `b${performance.now()}`);
       expect(status).toBe('reserved');
     }
-    expect(await sample(api, 'outbox_orders')).toBe(1);
-    await until(async () => (await sample(api, 'outbox_oldest_seconds')) === 0);
+    expect(await api.figure('outbox_orders')).toBe(1);
+    await until(async () => (await api.figure('outbox_oldest_seconds')) === 0);
     await sql.query('ALTER TABLE orders DROP CONSTRAINT refused');
   });
 

@@ -58,9 +58,8 @@ async function openPolls(n: number, path: string, owner: Readonly<Record<string,
   return () => answers;
 }
 
-async function waiting(): Promise<number> {
-  const text = await (await fetch(`${system.api.url}/metrics`)).text();
-  return Number(/^sluice_waiting_polls (\d+)$/m.exec(text)?.[1]);
+function waiting(): Promise<number> {
+  return system.api.figure('waiting_polls');
 }
 
 /** Commands that Redis has done for the node; this question is the test's own. */

@@ -108,6 +108,9 @@ async function beginningOf(body: Readable): Promise<string> {
   return '';
 }
 
+/** What an nginx keeps from its clients. */
+const keptInside = /^\/(metrics|health\/ready)(\?|$)/;
+
 /** Talks to one API node, and holds every answer against the OpenAPI document. */
 export class ApiClient {
   private readonly agent = new Agent({ connections: 256, pipelining: 1, headersTimeout: 60_000 });
@@ -115,6 +118,8 @@ export class ApiClient {
   constructor(
     readonly url: string,
     private readonly contract: Pick<OpenApiContract, 'check'>,
+    /** the node itself, where `url` is an nginx before it */
+    private readonly nodeUrl = url,
   ) {}
 
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
@@ -122,7 +127,7 @@ export class ApiClient {
     const body = json === undefined ? raw : JSON.stringify(json);
     // the agent itself: what stands above it would tidy up the path
     const response = await this.agent.request({
-      origin: this.url,
+      origin: keptInside.test(path) ? this.nodeUrl : this.url,
       path,
       method,
       headers: { ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
@@ -156,6 +161,13 @@ export class ApiClient {
 
   patch(path: string, json: unknown, headers: Headers = admin): Promise<Answer> {
     return this.request('PATCH', path, { headers, json });
+  }
+
+  /** A sample of the node's own `/metrics`, by its name without the prefix and its labels. NaN: there is none. */
+  async figure(name: string): Promise<number> {
+    const text = await (await fetch(`${this.nodeUrl}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`sluice_${name} `));
+    return Number(line?.slice(line.lastIndexOf(' ')) ?? NaN);
   }
 
   close(): Promise<void> {

@@ -20,7 +20,11 @@ export interface EventListener<Data> {
 }
 
 /** Opens a stream. Resolves with the head of the answer, whatever its status. */
-export function listen<Data = { status: string }>(url: string, headers: Headers): Promise<EventListener<Data>> {
+export function listen<Data = { status: string }>(
+  url: string,
+  headers: Headers,
+  onEvent: (event: HeardEvent<Data>) => void = () => undefined,
+): Promise<EventListener<Data>> {
   return new Promise((resolve, reject) => {
     const request = get(url, { headers, agent: false }, (response) => {
       const events: HeardEvent<Data>[] = [];
@@ -30,8 +34,10 @@ export function listen<Data = { status: string }>(url: string, headers: Headers)
         text += chunk;
         for (let end = text.indexOf('\n\n', read); end >= 0; end = text.indexOf('\n\n', read)) {
           const event = eventOf<Data>(text.slice(read, end));
-          if (event !== undefined) events.push(event);
           read = end + 2;
+          if (event === undefined) continue;
+          events.push(event);
+          onEvent(event);
         }
       });
       const ended = new Promise<boolean>((over) => {

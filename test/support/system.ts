@@ -79,7 +79,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const { port } = node.getHttpServer().address() as AddressInfo;
     const document = openApiDocument(node) as unknown as ConstructorParameters<typeof OpenApiContract>[0];
     const url = `http://127.0.0.1:${port}`;
-    const client = new ApiClient((await front?.putBefore(url)) ?? url, new OpenApiContract(document));
+    const client = new ApiClient((await front?.putBefore(url)) ?? url, new OpenApiContract(document), url);
     apis.push(client);
     return client;
   };

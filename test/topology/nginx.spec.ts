@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { get } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -182,6 +182,15 @@ test('when figures or readiness are asked for from outside, however it is writte
     const answer = await fetch(`${url}${path}`);
     expect([path, answer.status, answer.headers.get('content-type')]).toEqual([path, 404, 'application/problem+json']);
   }
+  expect(seen).toEqual([]);
+});
+
+test('when a request has a coding that nobody knows, then 400 as a problem', async () => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.end('POST /v1/sales HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n');
+  let answer = '';
+  for await (const chunk of socket.setEncoding('utf8')) answer += String(chunk);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"code":"validation_failed"/);
   expect(seen).toEqual([]);
 });
 

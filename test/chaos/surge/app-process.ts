@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KeptProcess } from '../../../src/embedded/kept-process.js';
-import { supervise } from '../../../src/embedded/supervise.js';
+import { logTail, supervise } from '../../../src/embedded/supervise.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const main = join(root, 'dist', 'main.js');
@@ -18,6 +18,7 @@ export class AppProcess extends KeptProcess {
   /** Deaths that nobody caused, after it had been serving: its last words. */
   readonly crashes: string[];
   readonly url: string;
+  private readonly logOf: (nth: number) => string;
 
   /** @param env its whole environment; `PORT` too, so that it comes back where it was */
   constructor(name: string, env: Readonly<Record<string, string | undefined>>, logDir: string) {
@@ -34,6 +35,7 @@ export class AppProcess extends KeptProcess {
       },
     );
     this.crashes = crashes;
+    this.logOf = logOf;
     this.url = `http://127.0.0.1:${env.PORT ?? ''}`;
   }
 
@@ -42,5 +44,14 @@ export class AppProcess extends KeptProcess {
     const answer = await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(2000) }).catch(() => null);
     await answer?.body?.cancel();
     return answer?.ok === true;
+  }
+
+  /** What is known of why it does not serve. */
+  async trouble(): Promise<string> {
+    const asked = await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(5000) })
+      .then((answer) => answer.text())
+      .catch(String);
+    const said = await logTail(this.logOf(this.starts), lastLines);
+    return `${this.name}, process ${this.pid ?? 'none'}, start ${this.starts}: ${asked}\n${said}`;
   }
 }

@@ -13,6 +13,11 @@ const appendOnly = 'appendonlydir';
 const copyAttempts = 5;
 const recoveryTimeoutMs = 60_000;
 
+/** On a busy machine a child of the one that was killed may still have its port. Nothing but a server that stays away ends the run. */
+function insist(start: () => Promise<EmbeddedServer>): Promise<EmbeddedServer> {
+  return until(start, { timeoutMs: recoveryTimeoutMs, intervalMs: 500 });
+}
+
 /** The two servers, durable ones on ports that stay, and what may be done to them: one thing at a time to each. */
 export class Backends {
   private redisTurn: Promise<unknown> = Promise.resolve();
@@ -109,11 +114,7 @@ export class Backends {
       process.kill(this.postgres.pid, 'SIGKILL');
       await this.postgres.ended;
       await delay(downMs);
-      this.postgres = await startPostgres({
-        dataDir: this.postgresDir,
-        port: this.postgres.port,
-        durable: true,
-      });
+      await this.startPostgres();
     });
   }
 
@@ -152,7 +153,13 @@ export class Backends {
   }
 
   private async startRedis(): Promise<void> {
-    this.redis = await startRedis({ dataDir: this.redisDir, port: this.redis.port });
+    const { port } = this.redis;
+    this.redis = await insist(() => startRedis({ dataDir: this.redisDir, port }));
+  }
+
+  private async startPostgres(): Promise<void> {
+    const { port } = this.postgres;
+    this.postgres = await insist(() => startPostgres({ dataDir: this.postgresDir, port, durable: true }));
   }
 
   /** On a slow machine a restart takes longer than planned, and the next fault waits for it. */

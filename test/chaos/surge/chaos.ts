@@ -50,6 +50,7 @@ export async function chaos(
   const struck = await strikeAll({ system, sales, losses }, faults, seconds * 1000, stop);
   console.log(`${clock()} s  healing`);
   await system.heal();
+  console.log(`${clock()} s  everything serves`);
   await buyers.end();
   console.log(`${clock()} s  the last buyer has gone; auditing`);
   clearInterval(progress);

@@ -85,8 +85,10 @@ export async function startSystem(
       await Promise.all([...apps].map(async ([name, app]) => (await app.isReady()) && down.delete(name)));
       return down.size === 0;
     };
-    await until(all, { timeoutMs: readyTimeoutMs, intervalMs: 100 }).catch((cause: unknown) => {
-      throw new Error(`not ready: ${[...down].join(', ')}`, { cause });
+    await until(all, { timeoutMs: readyTimeoutMs, intervalMs: 100 }).catch(async () => {
+      const silent = [...apps].filter(([name]) => down.has(name));
+      const troubles = await Promise.all(silent.map(([, app]) => app.trouble()));
+      throw new Error(`not ready within ${readyTimeoutMs / 1000} s:\n${troubles.join('\n')}`);
     });
   };
   await ready();
