@@ -2,10 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { startBrowser, violationsOf, visitor } from '../support/browser.js';
 
-/** `npm run load:pictures`: opens every report of load-tests/results in a real browser, and paints two of them into docs/images. */
+/** `npm run load:pictures`: opens every report of load-tests/results in a real browser, and paints it into docs/images. */
 const reports = fileURLToPath(new URL('../../load-tests/results/', import.meta.url));
 const images = fileURLToPath(new URL('../../docs/images/', import.meta.url));
-const painted = new Set(['surge', 'checkout']);
 
 const browser = await startBrowser();
 try {
@@ -16,7 +15,7 @@ try {
     const wrong = [...errors, ...(await violationsOf(page))];
     console.log(`${await page.title()}: ${wrong.length === 0 ? 'opened without an error' : wrong.join(', ')}`);
     if (wrong.length > 0) process.exitCode = 1;
-    if (painted.has(name)) await page.screenshot({ path: `${images}load-${name}.png`, fullPage: true });
+    await page.screenshot({ path: `${images}load-${name}.png`, fullPage: true });
     await context.close();
   }
 } finally {
