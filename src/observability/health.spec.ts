@@ -24,7 +24,7 @@ test('when a server fails or says nothing, then the report names it within littl
   });
 });
 
-test('when many ask, then each server is asked once a second', async () => {
+test('when many ask, then each server is asked five times a second at the most', async () => {
   let asked = 0;
   let answers = true;
   const health = new HealthChecks();
@@ -38,5 +38,5 @@ test('when many ask, then each server is asked once a second', async () => {
   const startedAt = performance.now();
   while ((await health.report()).status === 'ok') await new Promise((resolve) => setTimeout(resolve, 20));
   expect(asked).toBe(2);
-  expect(performance.now() - startedAt).toBeLessThan(1500);
+  expect(performance.now() - startedAt).toBeLessThan(1000);
 });

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 const deadlineMs = 1000;
 /** However many ask, the servers are asked once in this time. */
-const freshMs = 1000;
+const freshMs = 200;
 
 /** A server that this process cannot do without. */
 export interface HealthCheck {
@@ -37,7 +37,7 @@ export class HealthChecks {
   }
 
   /**
-   * Asks all of them at once, or says what they answered within the last second. One that has not answered within a second is
+   * Asks all of them at once, or says what they answered a moment ago. One that has not answered within a second is
    * down. Never rejects, never says why.
    */
   report(): Promise<HealthReport> {

@@ -18,7 +18,7 @@ interface Ready {
 }
 
 test('when Redis might lose what was accepted, then readiness says so, and is ready all the same', async () => {
-  // a report may be a second old
+  // a report may be a moment old
   const warnings = async (): Promise<readonly string[]> => {
     const { body } = expectStatus(200, await system.api.get('/health/ready'));
     return (body as unknown as Ready).checks.redis.warnings ?? [];
