@@ -20,8 +20,6 @@ const notBehindNginx = {
   processes: 'starts processes of its own, on addresses of its own',
   'rate-limit-faults': 'says by X-Forwarded-For from which address it comes; nginx replaces it',
   'rate-limits': 'says by X-Forwarded-For from which address it comes; nginx replaces it',
-  'waiting-buyers':
-    'not known: of 2,000 polls through nginx not all were open after a minute, on a machine with a load of 15',
 };
 const leftToNginx = process.env['TEST_TOPOLOGY'] === undefined ? [] : Object.keys(notBehindNginx);
 

@@ -28,6 +28,16 @@ export async function createApp(config: Config, logger: Logger, metrics: Metrics
   });
 }
 
+/**
+ * Connections that wait to be accepted; the kernel has a bound of its own (somaxconn). The opening second brings more of them at
+ * once than Node's usual 511: what finds no place is lost, and a proxy takes the node for away.
+ */
+const backlog = 4096;
+
+export async function listen(app: NestFastifyApplication, { port, host }: Config): Promise<void> {
+  await app.listen({ port, host, backlog });
+}
+
 /** Where administrators look at the queues. */
 const queueBoard = '/admin/queues';
 

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import cluster from 'node:cluster';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LimitRequests } from './admission/index.js';
-import { createApp } from './bootstrap.js';
+import { createApp, listen } from './bootstrap.js';
 import { ConfigError, readConfig, type Config } from './config/index.js';
 import { createLogger, Metrics, type Logger } from './observability/index.js';
 import { migrate } from './postgres/index.js';
@@ -21,7 +21,7 @@ async function runAlone(config: Config, logger: Logger): Promise<void> {
   });
   await migrateFirst(config, logger);
   const app = await createApp(config, logger, new Metrics());
-  await app.listen(config.port, config.host);
+  await listen(app, config);
   stop = () => void finish(app, logger);
   reloadOnSignal(app, config);
   await announce(app, config, logger);
@@ -58,7 +58,7 @@ async function runMember(config: Config, logger: Logger): Promise<void> {
   const member = new Member(metrics);
   const app = await createApp(config, logger, metrics);
   // the port is the API processes'
-  if (config.roles.has('api')) await app.listen(config.port, config.host);
+  if (config.roles.has('api')) await listen(app, config);
   else await app.init();
   // told to stop before, it just ends
   member.onStop(() => {

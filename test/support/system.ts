@@ -3,7 +3,7 @@ import type { AddressInfo, Server } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { createApp } from '../../src/bootstrap.js';
+import { createApp, listen } from '../../src/bootstrap.js';
 import { readConfig } from '../../src/config/index.js';
 import { openApiDocument } from '../../src/http/index.js';
 import { createLogger, Metrics } from '../../src/observability/index.js';
@@ -68,7 +68,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       ...others,
     });
     const node = await createApp(config, logger, new Metrics());
-    await node.listen(config.port, config.host);
+    await listen(node, config);
     nodes.push(node);
     return node;
   };

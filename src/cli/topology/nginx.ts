@@ -24,7 +24,7 @@ export async function configureNginx({ dir, port, nodes, limited }: NginxOptions
   const [, options = ''] = /^ *server \S+(.*);$/m.exec(site) ?? [];
   const servers = nodes.map((node) => `  server ${node}${options};\n`).join('');
   await writeFile(join(dir, 'site.conf'), site.replace(/^(?: *server .*\n)+/m, servers));
-  await writeFile(join(dir, 'listen.conf'), `listen 127.0.0.1:${String(port)};\n`);
+  await writeFile(join(dir, 'listen.conf'), `listen 127.0.0.1:${String(port)} backlog=4096;\n`);
   for (const name of ['nginx.conf', 'problem-headers.conf', 'proxies.conf', 'limits.conf']) {
     await copyFile(join(ops, name), join(dir, name));
   }
