@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { attemptsUntilDead } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { Database, gateExclusive, type Statement } from '../postgres/index.js';
 import { AuditLog, systemActor } from './audit-log.js';
 import { SaleSnapshots } from './sale-snapshots.js';
-import { SaleRepository } from './sale.repository.js';
+import { isAtRest, SaleRepository } from './sale.repository.js';
 import { StockReader } from './stock-reader.js';
 
 /** Under the gate nobody writes an order, and no hold comes up again: an expired order is taken again only under it. */
@@ -12,10 +11,7 @@ const archive: Statement = {
   name: 'archive-sale',
   text: `
     UPDATE sales s SET archived_at = clock_timestamp()
-    WHERE s.id = $1 AND s.status = 'closed' AND s.archived_at IS NULL
-      AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved')
-      AND NOT EXISTS (SELECT FROM dead_letters d
-        WHERE d.sale_id = s.id AND d.attempts >= ${attemptsUntilDead} AND NOT d.discarded)
+    WHERE s.id = $1 AND ${isAtRest}
     RETURNING id`,
 };
 

@@ -66,14 +66,18 @@ const liveIds: Statement = {
   text: `SELECT id FROM sales WHERE status <> 'draft' AND archived_at IS NULL ORDER BY id`,
 };
 
+/** What Postgres must say of a sale `s` before it is archived. */
+export const isAtRest = `
+  s.status = 'closed' AND s.archived_at IS NULL
+    AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved')
+    AND NOT EXISTS (SELECT FROM dead_letters d
+      WHERE d.sale_id = s.id AND d.attempts >= ${attemptsUntilDead} AND NOT d.discarded)`;
+
 const resting: Statement = {
   name: 'resting-sales',
   text: `
     SELECT s.id FROM sales s
-    WHERE s.status = 'closed' AND s.archived_at IS NULL AND s.updated_at < clock_timestamp() - $1 * interval '1 hour'
-      AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved')
-      AND NOT EXISTS (SELECT FROM dead_letters d
-        WHERE d.sale_id = s.id AND d.attempts >= ${attemptsUntilDead} AND NOT d.discarded)
+    WHERE ${isAtRest} AND s.updated_at < clock_timestamp() - $1 * interval '1 hour'
     ORDER BY s.updated_at LIMIT $2`,
 };
 

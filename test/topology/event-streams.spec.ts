@@ -1,13 +1,11 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Teardown } from '../../src/cli/teardown.js';
-import { startTopology, type Topology } from '../../src/cli/topology/topology.js';
-import { admin, adminKey, ApiClient, buyer, jwtSecret, type Headers } from '../support/api-client.js';
+import type { Topology } from '../../src/cli/topology/topology.js';
+import { admin, type ApiClient, buyer, type Headers } from '../support/api-client.js';
 import { listen, type HeardEvent } from '../support/event-listener.js';
 import { expectStatus, openSale, writtenOrder, type GivenSale } from '../support/given.js';
 import { until } from '../support/until.js';
+import { startTestTopology } from './test-topology.js';
 
 jest.setTimeout(180_000);
 const patiently = { timeoutMs: 30_000, intervalMs: 50 };
@@ -20,19 +18,11 @@ let api: ApiClient;
 let sale: GivenSale;
 
 beforeAll(async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'sluice-streams-'));
-  teardown.add(() => rm(dir, { recursive: true, force: true }));
-  await chmod(dir, 0o711); // root's PostgreSQL runs under another account
-  const env = { ADMIN_API_KEYS: `tester:${adminKey}`, BUYER_JWT_SECRET: jwtSecret, LOG_LEVEL: 'warn' };
-  topology = await startTopology({ dir, limited: true, env }, teardown);
-  api = new ApiClient(topology.url, { check: () => undefined });
+  ({ topology, api } = await startTestTopology(teardown, { limited: true }));
   sale = await openSale(api);
 });
 
-afterAll(async () => {
-  await api.close();
-  await teardown.run();
-});
+afterAll(() => teardown.run());
 
 /** A client as a browser is one: where the stream ends, it comes back with the last id that it heard. */
 class Follower<Data> {

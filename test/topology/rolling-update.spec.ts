@@ -1,16 +1,14 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { Teardown } from '../../src/cli/teardown.js';
-import { startTopology, type Topology } from '../../src/cli/topology/topology.js';
-import { adminKey, ApiClient, buyer, jwtSecret, type Answer } from '../support/api-client.js';
+import type { Topology } from '../../src/cli/topology/topology.js';
+import { type ApiClient, buyer, type Answer } from '../support/api-client.js';
 import { openSale, purchase, type GivenSale } from '../support/given.js';
 import { assertInvariants, Journal } from '../support/invariants.js';
 import { until } from '../support/until.js';
+import { startTestTopology } from './test-topology.js';
 
 jest.setTimeout(120_000);
 /** Purchases begun in a second. */
@@ -22,25 +20,11 @@ let api: ApiClient;
 let sale: GivenSale;
 
 beforeAll(async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'sluice-rolling-'));
-  teardown.add(() => rm(dir, { recursive: true, force: true }));
-  await chmod(dir, 0o711); // root's PostgreSQL runs under another account
-  const env = {
-    ADMIN_API_KEYS: `tester:${adminKey}`,
-    BUYER_JWT_SECRET: jwtSecret,
-    RATE_LIMIT_IP: 'off',
-    LOG_LEVEL: 'warn',
-  };
-  topology = await startTopology({ dir, limited: false, env }, teardown);
-  // answers of two builds may differ; their form is what other tests are about
-  api = new ApiClient(topology.url, { check: () => undefined });
+  ({ topology, api } = await startTestTopology(teardown, { limited: false, env: { RATE_LIMIT_IP: 'off' } }));
   sale = await openSale(api, { capacities: [100_000], maxPerBuyer: 4 });
 });
 
-afterAll(async () => {
-  await api.close();
-  await teardown.run();
-});
+afterAll(() => teardown.run());
 
 test('when every node is replaced during a surge, then no request fails and nothing is lost', async () => {
   const journal = new Journal();
