@@ -127,10 +127,21 @@ async function finish(app: NestFastifyApplication, logger: Logger): Promise<void
   }
 }
 
+/** What nobody caught leaves this process in a state that nobody knows: it says what it was, and ends. Another takes over. */
+function endOnBug(logger: Logger): void {
+  const end = (error: unknown): void => {
+    logger.fatal({ err: error }, 'this process ends: nobody caught an error');
+    process.exit(1);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}
+
 process.on('SIGHUP', () => undefined); // a process that starts, or has nothing to read again, must not end by it
 try {
   const config = readConfig();
   const logger = createLogger(config.logLevel);
+  endOnBug(logger);
   if (cluster.isWorker) await runMember(config, logger);
   else if (config.apiProcesses > 1 && config.roles.has('api')) await runGroup(config, logger);
   else await runAlone(config, logger);

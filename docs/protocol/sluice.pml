@@ -18,7 +18,6 @@
 #define X_WEIGH 1                 /* change: a cut does not look at what is available */
 #define X_STAMPED 2               /* reserve: does not look at the stamps */
 #define X_TOKEN 3                 /* fence: is known by its epoch */
-#define X_GIVE 4                  /* settle: gives back only what Postgres did not refuse */
 #define X_IDEM 5                  /* no stamp in idem */
 #define X_CONFIRM 6               /* confirm: answers before settle (with STATUS) */
 #define X_STATUS 7                /* status: trusts any Redis (with STATUS) */
@@ -26,20 +25,21 @@
 #define X_GATE 9                  /* persist: reads the outbox before the gate */
 #define X_FENCE 10                /* load: does not check the fence */
 #define X_SETTLE 11               /* settle: does not check the outbox */
-#define X_EPOCH 12                /* release: does not check the epoch */
-#define X_RETURNED 13             /* release: no returned set */
+#define X_LOADED 12               /* release: does not check which load counted last */
+#define X_BATCH 13                /* release: does not look at the number of the last batch */
 #define X_AT 14                   /* no stamp anywhere */
 #define X_ROWS 15                 /* reload: keeps stock_returns */
 #define X_RUNID 16                /* reserve: does not check runId */
 #define X_OPEN 17                 /* reserve: does not heed the fence, nor load that the outbox is as it was read (either is enough) */
 #define X_RAISE 18                /* change: adds capacity in Redis inside the transaction that adds it in Postgres */
 #define X_FROM 19                 /* change: the script does not check the epoch */
-#define X_CARRY 20                /* change: leaves the returns at their old epoch */
+#define X_OPENED 20               /* deliverer: numbers a batch while another is under way */
 #define X_FIRST 21                /* change: added capacity goes to Redis although a reload came first */
 #define X_MARK 22                 /* change: does not look at the stamps it renews */
 #define X_NEXT 23                 /* change: leaves the epoch as it is */
 #define X_PAID 24                 /* change: a late payment looks at what the buyer has in Postgres only */
 #define X_LATE 25                 /* change: a late payment looks at the stock in Postgres only */
+#define X_UNDO 26                 /* a late payment takes back a return that may be in Redis already */
 #ifndef MAY
 #define MAY 0                     /* faults, 1 << kind: */
 #endif
@@ -51,9 +51,9 @@
 #define SPUR  5                   /* a reload that nothing called for (a compare that misread) */
 #define FLUSH 6                   /* FLUSHALL */
 #define BACK  7                   /* Redis comes back as it was at an earlier moment, with a new runId */
-#define HALF  8                   /* one key is lost; HALVES: 1 stock 2 buyers 4 queued 8 idem 16 returned 32 sale */
+#define HALF  8                   /* one key is lost; HALVES: 1 stock 2 buyers 4 queued 8 idem 16 sale */
 #ifndef HALVES
-#define HALVES 63
+#define HALVES 31
 #endif
 #ifndef FAULTS
 #define FAULTS 1
@@ -65,6 +65,9 @@
 #define ADMIN 0
 #endif
 #define LIMIT 1                   /* maxPerBuyer */
+#ifndef LOSSES
+#define LOSSES 1                  /* so many losses of Redis's data leave Postgres nothing to refuse */
+#endif
 #define EMAX 12                   /* more reloads and changes than any run can need: to reach it is a livelock */
 #ifdef MERGE
 #define BEGIN atomic {
@@ -97,16 +100,20 @@
 bit sale = 1;                     /* the sale hash (a fence alone does not make one) */
 byte epoch = 1, fence, runId = 1;
 byte server = 1;                  /* the server's run id, which each script asks the server itself for */
-short stock = CAP, buyers[3], sum; /* sum: queued-sum */
+short stock = CAP, buyers[3];
+short sum, se, gi;                /* in the hash of the stock, too: tickets in the outbox; settled and given back since the load */
+byte loaded = 1, rbatch;          /* in the hash of the sale: the epoch of the load, the last batch of returns that was given back */
 bit field;                        /* status, window, limit: what reserve decides by beside stock */
-byte queued, idem, returned;
+byte queued, idem;
 byte at[4] = 1;                   /* the stamps of stock, buyers, queued, idem; 0: the key is lost */
 #if HAS(MAY, BACK)                /* an older image of it */
-bit saved, s_sale, s_field; byte s_epoch, s_fence, s_runId; short s_stock, s_buyers[3], s_sum; byte s_queued, s_idem, s_returned, s_at[4];
+bit saved, s_sale, s_field; byte s_epoch, s_fence, s_runId, s_loaded, s_rbatch; short s_stock, s_buyers[3], s_sum, s_se, s_gi; byte s_queued, s_idem, s_at[4];
 #endif
 /* ---- Postgres ---- */
 byte st[3], capacity = CAP, taken, total[3]; bit pg_field;
-byte rows, row_epoch[3];          /* stock_returns, one an order at the most */
+short wr, gv;                     /* tickets written and given back (or refused) since the load */
+byte rows, open;                  /* stock_returns, one an order at the most; those of the batch under way */
+byte pbatch, pload = 1;           /* the number of the last batch; the epoch of the last load */
 byte pg_epoch = 1;
 bit gateX; byte gateS;            /* the gate: held exclusively; number of shared holders */
 /* ---- ghosts and budgets ---- */
@@ -114,12 +121,12 @@ byte acked, lost, seen, faults = FAULTS, admin = ADMIN & 71;
 byte dead = (ADMIN & 16) >> 2;            /* dead letters that nobody has discarded yet; then a job like others, with the verdict rejected */
 short may = MAY;
 bit over;                         /* nobody does anything any more: no request, no hold running out */
-byte losses;                      /* of Redis's data in this run: `returned`, which has no stamp, alone counts 2, any other loss 1 */
+byte losses;                      /* of Redis's data in this run */
 #define can(t) (HAS(MAY, t) && faults > 0 && HAS(may, t))
 inline forget() {
 #if HAS(MAY, BACK)
   saved = 0; s_sale = 0; s_field = 0; s_epoch = 0; s_fence = 0; s_runId = 0; s_stock = 0; s_buyers[0] = 0; s_buyers[1] = 0; s_buyers[2] = 0; s_sum = 0;
-  s_queued = 0; s_idem = 0; s_returned = 0; s_at[0] = 0; s_at[1] = 0; s_at[2] = 0; s_at[3] = 0;
+  s_se = 0; s_gi = 0; s_loaded = 0; s_rbatch = 0; s_queued = 0; s_idem = 0; s_at[0] = 0; s_at[1] = 0; s_at[2] = 0; s_at[3] = 0;
 #endif
   skip
 }
@@ -133,9 +140,8 @@ inline use(t) {
 
 /* ---- what compare sees ---- */
 #define INPG ((st[0] != NONE) + 2*(st[1] != NONE) + 4*(st[2] != NONE))
-#define REFUSED(o) (HAS(queued,o) && st[o] >= R_DUP)
-#define UN(o) (HAS(rows,o) && !HAS(returned,o) && row_epoch[o] == epoch)
-#define DRIFT (capacity - stock - CNT(queued & ~INPG) - taken - UN(0) - UN(1) - UN(2) - REFUSED(0) - REFUSED(1) - REFUSED(2))
+#define POS(x) ((x) > 0 -> (x) : 0)
+#define DRIFT (capacity - stock - (sum - POS(wr - se)) - taken - POS(gv - gi))
 #define STAMPED (X == X_AT || (at[0] == epoch && at[1] == epoch && at[2] == epoch && (X == X_IDEM || at[3] == epoch)))
 #define SOUND (sale && !fence && runId == server && epoch == pg_epoch && STAMPED)
 #define WELL (SOUND && DRIFT == 0)
@@ -146,7 +152,8 @@ inline use(t) {
 inline inv() {
   assert(taken <= capacity && taken == HELD(0) + HELD(1) + HELD(2));
   assert(KEPT(0) && KEPT(1) && KEPT(2));
-  assert(total[0] <= LIMIT && total[1] <= LIMIT && total[2] <= LIMIT)
+  assert(total[0] <= LIMIT && total[1] <= LIMIT && total[2] <= LIMIT);
+  assert(!SOUND || (gi <= gv && se <= wr))                              /* no more came back, or was settled, than Postgres says */
 }
 
 /* ---- scripts of buyers and workers ---- */
@@ -157,9 +164,8 @@ inline reserve(o) {
   if :: KEYED(o) -> idem = o + 1 :: else fi
 }
 inline settle(o) {
-  if :: X == X_SETTLE || HAS(queued, o) -> queued = queued & ~BIT(o); sum--;
-        if :: st[o] >= R_DUP && !(X == X_GIVE && st[o] == R_STOCK) -> stock++ :: else fi;
-        if :: st[o] >= R_DUP && !(X == X_GIVE && st[o] == R_LIMIT) -> buyers[B(o)]-- :: else fi
+  if :: X == X_SETTLE || HAS(queued, o) -> queued = queued & ~BIT(o); sum--; se++;
+        if :: st[o] >= R_DUP -> stock++; gi++; buyers[B(o)]-- :: else fi
      :: else
   fi;
   inv()
@@ -169,22 +175,23 @@ inline settle(o) {
 inline persist(o) {
   if
   :: !HAS(hand, o) || st[o] != NONE                                     /* ON CONFLICT (id) DO NOTHING */
-  :: HAS(hand, o) && st[o] == NONE && (POISON(o) || no) -> st[o] = R_DUP /* discarded, not durable */
+  :: HAS(hand, o) && st[o] == NONE && (POISON(o) || no) -> st[o] = R_DUP; wr++; gv++ /* discarded, not durable */
   :: HAS(hand, o) && st[o] == NONE && !(POISON(o) || no) ->
      if                                                                 /* invariant 6: while Redis keeps its data (holds after one loss too) */
-     :: KEYED(o) && st[1 - (o)] != NONE -> st[o] = R_DUP; assert(losses > 1)
+     :: KEYED(o) && st[1 - (o)] != NONE -> st[o] = R_DUP; gv++; assert(losses > LOSSES)
      :: else ->
         if
-        :: total[B(o)] >= LIMIT -> st[o] = R_LIMIT; assert(losses > 1)
-        :: total[B(o)] < LIMIT && taken >= capacity -> st[o] = R_STOCK; assert(losses > 1)
+        :: total[B(o)] >= LIMIT -> st[o] = R_LIMIT; gv++; assert(losses > LOSSES)
+        :: total[B(o)] < LIMIT && taken >= capacity -> st[o] = R_STOCK; gv++; assert(losses > LOSSES)
         :: else -> st[o] = RESERVED; taken++; total[B(o)]++
         fi
-     fi
+     fi;
+     wr++
   fi
 }
 #define ENDS(o) (st[o] == RESERVED || (HAS(ADMIN, 3) && st[o] == CONFIRMED))
 inline finish(o, to) {                                                  /* cancel, expire */
-  if :: (to == CANCELLED -> ENDS(o) : st[o] == RESERVED) -> st[o] = to; taken--; total[B(o)]--; rows = rows | BIT(o); row_epoch[o] = pg_epoch
+  if :: (to == CANCELLED -> ENDS(o) : st[o] == RESERVED) -> st[o] = to; taken--; total[B(o)]--; gv++; rows = rows | BIT(o)
      :: else
   fi
 }
@@ -269,21 +276,27 @@ commit:
   od
 }
 
-#define PICK(i) HAS(rows, i) && (row_epoch[i] == epoch || can(BACK)) -> o = i   /* (one of another epoch: release would do nothing) */
-#define LIVE(e) (sale && (X == X_EPOCH || epoch == e))
+#define LIVE (sale && (X == X_LOADED || loaded == e))
+#define BACKED(o) buyers[B(o)] = buyers[B(o)] - HAS(b, o)
 proctype Deliverer() {
-  byte o, e;
+  byte b, n, e;                     /* the batch in hand, its number, the load that counted before it */
 end_idle:
-  atomic { if :: PICK(0) :: PICK(1) :: PICK(2) fi; e = row_epoch[o] };
+  if                                                                /* numbers some or all that is undelivered, unless a batch is under way */
+  :: d_step { SHARE && (open == 0 || X == X_OPENED) && (rows & ~open) != 0 -> pbatch++; open = open | rows }
+  :: d_step { SHARE && (open == 0 || X == X_OPENED) && HAS(rows & ~open, 0) -> pbatch++; open = open | 1 }
+  :: d_step { SHARE && (open == 0 || X == X_OPENED) && HAS(rows & ~open, 1) -> pbatch++; open = open | 2 }
+  :: d_step { open != 0 && (loaded == pload || can(BACK) || X == X_LOADED) -> b = open; n = pbatch; e = pload }
+  fi;
+  if :: b == 0 -> goto end_idle :: else fi;
   if                                                                /* release */
-  :: d_step { LIVE(e) ->
-       if :: !HAS(returned, o) -> stock++; buyers[B(o)]-- :: else fi;
-       if :: X != X_RETURNED -> returned = returned | BIT(o) :: else fi; e = 0 }
-  :: d_step { !LIVE(e) -> o = 0; e = 0 }; goto end_idle             /* another epoch: leave the row */
+  :: d_step { LIVE && (rbatch == n - 1 || X == X_BATCH) ->
+       stock = stock + CNT(b); gi = gi + CNT(b); BACKED(0); BACKED(1); BACKED(2); rbatch = n; inv() }
+  :: d_step { LIVE && rbatch >= n && X != X_BATCH -> skip }
+  :: d_step { !LIVE || (rbatch < n - 1 && X != X_BATCH) -> b = 0; n = 0; e = 0 }; goto end_idle   /* leave it: a reload counts it */
   fi;
   if
-  :: d_step { rows = rows & ~BIT(o); row_epoch[o] = 0; o = 0 }
-  :: d_step { can(DDIE) -> use(DDIE); o = 0 }
+  :: d_step { if :: e == pload -> rows = rows & ~b; open = open & ~b :: else fi; b = 0; n = 0; e = 0 }
+  :: d_step { can(DDIE) -> use(DDIE); b = 0; n = 0; e = 0 }
   fi;
   goto end_idle
 }
@@ -299,15 +312,15 @@ inline load() {                                                     /* refused, 
   if
   :: OURS && (X == X_OPEN || queued == ql) ->
      stock = v; field = pg_field; buyers[0] = nb[0]; buyers[1] = nb[1]; buyers[2] = nb[2]; idem = ni; sum = CNT(queued);
-     returned = 0; runId = server; sale = 1; fence = 0; stamp(tok); loaded = 1
+     se = 0; gi = 0; loaded = tok; rbatch = pbatch; runId = server; sale = 1; fence = 0; stamp(tok); done_ = 1
   :: else
   fi;
   inv()
 }
-inline rest() { chg = 0; loaded = 0; tok = 0; dl = 0; ql = 0; ni = 0; v = 0; nb[0] = 0; nb[1] = 0; nb[2] = 0 }
+inline rest() { chg = 0; done_ = 0; tok = 0; dl = 0; ql = 0; ni = 0; v = 0; nb[0] = 0; nb[1] = 0; nb[2] = 0 }
 inline leave() { gateX = 0; rest() }                                /* the transaction is over, committed or not */
 proctype Reloader(bit me) {
-  bit loaded; byte chg, tok, dl, ql, ni; short v, nb[3];            /* chg: 1 for nothing; 2 discard (only when broken so) */
+  bit done_; byte chg, tok, dl, ql, ni; short v, nb[3];            /* chg: 1 for nothing; 2 discard (only when broken so) */
 end_idle:
   if                                                                /* the gate; then look again */
   :: d_step { FREE && !WELL -> gateX = 1 }
@@ -342,7 +355,7 @@ end_idle:
      d_step { if :: OURS -> queued = queued & ~dl :: else fi; inv(); rest() }; goto end_idle
   fi;
   if                                                                /* load */
-  :: d_step { load(); if :: !loaded -> leave() :: else fi }; if :: !loaded -> goto end_idle :: else fi
+  :: d_step { load(); if :: !done_ -> leave() :: else fi }; if :: !done_ -> goto end_idle :: else fi
   :: d_step { can(RDIE) -> use(RDIE); leave() }; goto end_idle
   :: d_step { can(LATE) -> use(LATE); gateX = 0 }; d_step { load(); rest() }; goto end_idle
   fi;
@@ -350,7 +363,8 @@ end_idle:
   :: d_step {
        pg_epoch = tok;
        if :: chg == 2 && st[2] == NONE -> st[2] = R_DUP :: else fi;
-       if :: X != X_ROWS -> rows = 0; row_epoch[0] = 0; row_epoch[1] = 0; row_epoch[2] = 0 :: else fi;
+       if :: X != X_ROWS -> rows = 0; open = 0 :: else fi;
+       wr = 0; gv = 0; pload = tok;
        inv(); leave() }
   :: d_step { can(RDIE) -> use(RDIE); leave() }
   :: d_step { can(CFAIL) -> use(CFAIL); leave() }
@@ -373,14 +387,11 @@ inline change(d, f) {                                                /* r: 1 cha
 }
 #define DIFF ((X == X_RAISE && chg == 2) - (chg == 1) - LATER)
 #define OWED(o) (st[o] == EXPIRED && taken < capacity && total[B(o)] < LIMIT)  /* what Postgres itself asks for */
+#define BACK_NOW(o) HAS(X == X_UNDO -> rows : rows & ~open, o)          /* its return is on no way to Redis: the payment takes it back in Postgres alone */
+inline undo(o) { admin = admin & ~64; st[o] = CONFIRMED; taken++; total[B(o)]++; gv--; rows = rows & ~BIT(o); open = open & ~BIT(o); inv() }
 #define MISSING (SOUND && DRIFT > 0)                                 /* read under the gate, where nothing changes it */
 #define FIELD (chg == 4 -> 1 : pg_field)
-inline carry() {                                                    /* UPDATE stock_returns SET epoch */
-  if :: X != X_CARRY && HAS(rows, 0) -> row_epoch[0] = pg_epoch :: else fi;
-  if :: X != X_CARRY && HAS(rows, 1) -> row_epoch[1] = pg_epoch :: else fi;
-  if :: X != X_CARRY && HAS(rows, 2) -> row_epoch[2] = pg_epoch :: else fi
-}
-inline next() { if :: X != X_NEXT -> pg_epoch++ :: else fi; assert(pg_epoch < EMAX); carry(); inv() }
+inline next() { if :: X != X_NEXT -> pg_epoch++ :: else fi; assert(pg_epoch < EMAX); inv() }
 inline done() { gateX = 0; chg = 0; from = 0; r = 0; paid = 0 }
 proctype Changer() {
   byte chg, from, r, paid;                                          /* chg: 1 capacity down, 2 up, 4 a field, 64 order `paid` was paid late */
@@ -389,9 +400,12 @@ end_idle:
   :: d_step { FREE && HAS(admin, 0) && capacity > taken -> admin = admin & ~1; chg = 1; gateX = 1; from = pg_epoch }
   :: d_step { FREE && HAS(admin, 1) -> admin = admin & ~2; chg = 2; gateX = 1; from = pg_epoch }
   :: d_step { FREE && HAS(admin, 2) -> admin = admin & ~4; chg = 4; gateX = 1; from = pg_epoch }
-  :: d_step { FREE && HAS(admin, 6) && OWED(0) -> admin = admin & ~64; chg = 64; paid = 0; gateX = 1; from = pg_epoch }
-  :: d_step { FREE && HAS(admin, 6) && OWED(1) -> admin = admin & ~64; chg = 64; paid = 1; gateX = 1; from = pg_epoch }
-  :: d_step { FREE && HAS(admin, 6) && OWED(2) -> admin = admin & ~64; chg = 64; paid = 2; gateX = 1; from = pg_epoch }
+  :: d_step { SHARE && HAS(admin, 6) && OWED(0) && BACK_NOW(0) -> undo(0) }; goto end_idle
+  :: d_step { SHARE && HAS(admin, 6) && OWED(1) && BACK_NOW(1) -> undo(1) }; goto end_idle
+  :: d_step { SHARE && HAS(admin, 6) && OWED(2) && BACK_NOW(2) -> undo(2) }; goto end_idle
+  :: d_step { FREE && HAS(admin, 6) && OWED(0) && !BACK_NOW(0) -> admin = admin & ~64; chg = 64; paid = 0; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 6) && OWED(1) && !BACK_NOW(1) -> admin = admin & ~64; chg = 64; paid = 1; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 6) && OWED(2) && !BACK_NOW(2) -> admin = admin & ~64; chg = 64; paid = 2; gateX = 1; from = pg_epoch }
   fi;
   if                                                                /* fields and cuts; what is added is Postgres's alone as yet */
   :: d_step { change(DIFF, FIELD) }
@@ -438,21 +452,20 @@ end_idle:
   do
   :: d_step { !over -> over = 1 }
   :: d_step { X != X_DISCARD && !over && POISON(2) && HAS(queued & dead, 2) -> dead = 0 }
-  :: d_step { can(FLUSH) -> use(FLUSH); losses++; lose(0); sale = 0; field = 0; epoch = 0; fence = 0; runId = 0; stock = 0; buyers[0] = 0; buyers[1] = 0;
-       buyers[2] = 0; sum = 0; queued = 0; idem = 0; returned = 0; at[0] = 0; at[1] = 0; at[2] = 0; at[3] = 0; inv() }
-  :: d_step { LOST(0); stock = 0; at[0] = 0 }
+  :: d_step { can(FLUSH) -> use(FLUSH); losses++; lose(0); sale = 0; field = 0; epoch = 0; fence = 0; runId = 0; loaded = 0; rbatch = 0; stock = 0; buyers[0] = 0;
+       buyers[1] = 0; buyers[2] = 0; sum = 0; se = 0; gi = 0; queued = 0; idem = 0; at[0] = 0; at[1] = 0; at[2] = 0; at[3] = 0; inv() }
+  :: d_step { LOST(0); stock = 0; sum = 0; se = 0; gi = 0; at[0] = 0 }
   :: d_step { LOST(1); buyers[0] = 0; buyers[1] = 0; buyers[2] = 0; at[1] = 0 }
   :: d_step { LOST(2); lose(0); queued = 0; at[2] = 0 }
   :: d_step { LOST(3); idem = 0; at[3] = 0 }
-  :: d_step { LOST(4); losses++; returned = 0 }
-  :: d_step { LOST(5); sale = 0; field = 0; epoch = 0; fence = 0; runId = 0 }
+  :: d_step { LOST(4); sale = 0; field = 0; epoch = 0; fence = 0; runId = 0; loaded = 0; rbatch = 0 }
 #if HAS(MAY, BACK)
   :: d_step { can(BACK) && !saved -> saved = 1; s_sale = sale; s_field = field; s_epoch = epoch; s_fence = fence; s_runId = runId; s_stock = stock;
        s_buyers[0] = buyers[0]; s_buyers[1] = buyers[1]; s_buyers[2] = buyers[2]; s_sum = sum; s_queued = queued; s_idem = idem;
-       s_returned = returned; s_at[0] = at[0]; s_at[1] = at[1]; s_at[2] = at[2]; s_at[3] = at[3] }
+       s_se = se; s_gi = gi; s_loaded = loaded; s_rbatch = rbatch; s_at[0] = at[0]; s_at[1] = at[1]; s_at[2] = at[2]; s_at[3] = at[3] }
   :: d_step { can(BACK) && saved -> losses++; lose(s_queued); server++; sale = s_sale; field = s_field; epoch = s_epoch; fence = s_fence; runId = s_runId; stock = s_stock;
        buyers[0] = s_buyers[0]; buyers[1] = s_buyers[1]; buyers[2] = s_buyers[2]; sum = s_sum; queued = s_queued; idem = s_idem;
-       returned = s_returned; at[0] = s_at[0]; at[1] = s_at[1]; at[2] = s_at[2]; at[3] = s_at[3]; use(BACK); forget(); inv() }
+       se = s_se; gi = s_gi; loaded = s_loaded; rbatch = s_rbatch; at[0] = s_at[0]; at[1] = s_at[1]; at[2] = s_at[2]; at[3] = s_at[3]; use(BACK); forget(); inv() }
 #endif
   od
 }
@@ -463,7 +476,7 @@ proctype Quiescence() {
   timeout -> d_step {
     inv();
     assert(gateX == 0 && gateS == 0 && SOUND && field == pg_field);
-    assert(WORK == 0 && sum == CNT(queued) && rows == 0);
+    assert(WORK == 0 && sum == CNT(queued) && rows == 0 && wr == se && gv == gi);
     assert(stock == capacity - taken - CNT(queued));
     assert(buyers[0] == total[0] + LETTERS(0) && buyers[1] == total[1] + LETTERS(1) && buyers[2] == total[2] + LETTERS(2));
     assert(!KEYED(0) || (idem != 0) == (LIVES(0) || LIVES(1)))

@@ -26,6 +26,10 @@ export interface TicketType {
   readonly capacity: number;
   /** tickets of `reserved` and `confirmed` orders, as Postgres has them */
   readonly taken: number;
+  /** tickets of orders written since Redis was last loaded, refused ones among them */
+  readonly written: number;
+  /** tickets given back or refused since then */
+  readonly returned: number;
   readonly maxPerOrder: number;
 }
 

@@ -2,7 +2,8 @@ import type { Script } from '../redis/index.js';
 import { luaWithSoundness, unexpected } from './lua.js';
 
 export type ChangeOutcome =
-  | { readonly kind: 'changed' | 'unsound' | 'limit' }
+  | { readonly kind: 'changed' | 'limit' }
+  | { readonly kind: 'unsound' }
   | { readonly kind: 'taken'; readonly ticketTypeIds: readonly string[] };
 
 export const change: Script<ChangeOutcome> = {

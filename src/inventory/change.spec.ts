@@ -43,8 +43,17 @@ test('when a sale that is well changes, then its fields, stock and every stamp m
   const { runId } = before.sale as { runId: string };
   expect(await image()).toEqual({
     ...before,
-    sale: { epoch: '2', runId, status: 'paused', opensAt: '1', closesAt: '2', maxPerBuyer: '3' },
-    stock: { '': '2', [first]: '0', [second]: '15', [third]: '10' },
+    sale: {
+      epoch: '2',
+      loaded: '1',
+      batch: '0',
+      runId,
+      status: 'paused',
+      opensAt: '1',
+      closesAt: '2',
+      maxPerBuyer: '3',
+    },
+    stock: { ...before.stock, '': '2', [first]: '0', [second]: '15', [third]: '10' },
     buyers: { ...before.buyers, '': '2' },
     queued: { ...before.queued, '': '2' },
     'queued-by': { ...before['queued-by'], '': '2' },

@@ -1,8 +1,7 @@
 import { stampField, type Script } from '../redis/index.js';
 import { luaWithSoundness } from './lua.js';
-import { parseEntry, type OutboxEntry } from './outbox-entry.js';
 
-/** All of a sale's stock in Redis at one instant. */
+/** All of a sale's stock in Redis at one instant. The four counts are by ticket type, in tickets. */
 export interface Inspection {
   /** null: not loaded */
   readonly epoch: number | null;
@@ -10,15 +9,15 @@ export interface Inspection {
   /** loaded, not fenced, by this very server, and no key lost */
   readonly sound: boolean;
   readonly available: ReadonlyMap<string, number>;
-  /** tickets in the outbox by ticket type */
+  /** in the outbox */
   readonly queued: ReadonlyMap<string, number>;
+  /** of orders that left the outbox since the load */
+  readonly settled: ReadonlyMap<string, number>;
+  /** given back since the load: by returns, and by orders that Postgres refused */
+  readonly returned: ReadonlyMap<string, number>;
   readonly outboxSize: number;
   /** null: the outbox is empty */
   readonly oldestAt: Date | null;
-  /** for each return asked for: whether it was given back */
-  readonly returned: readonly boolean[];
-  /** for each order asked for: its entry, or null where it is not in the outbox */
-  readonly entries: readonly (OutboxEntry | null)[];
   /** Redis's clock, by which sales open and close */
   readonly now: Date;
 }
@@ -26,40 +25,47 @@ export interface Inspection {
 export const inspect: Script<Inspection> = {
   name: 'inspect',
   lua: luaWithSoundness('inspect'),
-  keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-sum', 'queued-by', 'idem', 'returned'],
+  keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-by', 'idem'],
   parse(reply) {
-    const [epoch, fence, sound, stock, sums, size, oldest, returned, entries, now] = reply as [
+    const [epoch, fence, sound, stock, size, oldest, now] = reply as [
       string,
       string,
       number,
       string[],
-      string[],
       number,
       string,
-      number[],
-      string[],
       string,
     ];
     return {
       epoch: epoch === '' ? null : Number(epoch),
       fenced: fence !== '',
       sound: sound === 1,
-      available: counts(stock),
-      queued: counts(sums),
+      ...countsOf(stock),
       outboxSize: size,
       oldestAt: oldest === '' ? null : new Date(Number(oldest)),
-      returned: returned.map((given) => given === 1),
-      entries: entries.map((entry) => (entry === '' ? null : parseEntry(entry))),
       now: new Date(Number(now)),
     };
   },
 };
 
-function counts(flat: readonly string[]): Map<string, number> {
-  const map = new Map<string, number>();
+type Counts = Pick<Inspection, 'available' | 'queued' | 'settled' | 'returned'>;
+
+/** The fields of the hash `stock`: `ID`, `ID:queued`, `ID:settled`, `ID:returned`, and the stamp. */
+function countsOf(flat: readonly string[]): Counts {
+  const counts = { available: new Map(), queued: new Map(), settled: new Map(), returned: new Map() } satisfies Counts;
   for (let i = 0; i + 1 < flat.length; i += 2) {
-    const field = flat[i];
-    if (field !== undefined && field !== stampField) map.set(field, Number(flat[i + 1]));
+    const [id = '', what = 'available'] = (flat[i] ?? '').split(':');
+    if (id !== stampField && what in counts) counts[what as keyof Counts].set(id, Number(flat[i + 1]));
   }
-  return map;
+  return counts;
+}
+
+/**
+ * What Redis accounts for of a ticket type. Purchases, settling and returns leave it as it is; only a change of capacity and a
+ * late payment move it, and both move the epoch. So at one epoch it equals Postgres's `capacity − taken + written − returned` at any
+ * moment, without a gate. Source: docs/protocol.md, "Balance".
+ */
+export function balanceOf(inspection: Counts, ticketTypeId: string): number {
+  const of = (counts: ReadonlyMap<string, number>): number => counts.get(ticketTypeId) ?? 0;
+  return of(inspection.available) + of(inspection.queued) + of(inspection.settled) - of(inspection.returned);
 }

@@ -8,6 +8,7 @@ import {
   type TestLedger,
 } from '../../test/support/loaded-sale.js';
 import { saleKey } from '../redis/index.js';
+import { balanceOf } from './inspect.script.js';
 
 let ledger: TestLedger;
 let sale: LoadedTestSale;
@@ -29,14 +30,13 @@ describe('inspect', () => {
     const outcome = await stock.reserve(sale.id, first);
     await stock.reserve(sale.id, second);
     const takenAtMs = outcome.kind === 'reserved' ? outcome.takenAtMs : NaN;
-    await stock.release(sale.id, {
-      id: '5',
-      epoch: 1,
-      buyerId: 'eve',
-      items: [{ ticketTypeId: sale.typeId, quantity: 1 }],
-    });
+    const third = draftOf(sale, { quantities: [0, 1] });
+    await stock.reserve(sale.id, third);
+    await stock.settle(sale.id, [{ id: third.id, status: 'reserved' }]);
+    const orders = [{ buyerId: 'eve', items: [{ ticketTypeId: sale.typeId, quantity: 1 }] }];
+    await stock.release(sale.id, { loadedEpoch: 1, number: 1, orders });
 
-    const seen = await stock.inspect(sale.id, ['4', '5'], [newId(), first.id]);
+    const seen = await stock.inspect(sale.id);
 
     const [a, b] = sale.typeIds as [string, string];
     expect(seen).toEqual({
@@ -45,19 +45,26 @@ describe('inspect', () => {
       sound: true,
       available: new Map([
         [a, 8],
-        [b, 4],
+        [b, 3],
       ]),
       queued: new Map([
         [a, 3],
         [b, 1],
       ]),
+      settled: new Map([
+        [a, 0],
+        [b, 1],
+      ]),
+      returned: new Map([
+        [a, 1],
+        [b, 0],
+      ]),
       outboxSize: 2,
       oldestAt: new Date(takenAtMs),
-      returned: [false, true],
-      entries: [null, { ...first, takenAt: new Date(takenAtMs), maxPerBuyer: 10 }],
       now: expect.any(Date),
     });
     expect(seen.now.getTime()).toBeGreaterThanOrEqual(takenAtMs);
+    expect([balanceOf(seen, a), balanceOf(seen, b)]).toEqual([10, 5]);
   });
 
   test('when the sale is not loaded, then that is told and nothing is made up', async () => {
@@ -92,6 +99,19 @@ describe('peek', () => {
     await ledger.stock.reserve(sale.id, order);
     expect(await ledger.stock.peek(sale.id, order.id)).toMatchObject({ entry: order, trusted: true });
     expect(await ledger.stock.peek(sale.id, newId())).toEqual({ entry: null, trusted: true });
+  });
+
+  test('when many are asked for, then each is told in its place', async () => {
+    const orders = Array.from({ length: 1200 }, (_, i) => draftOf(sale, { id: newId(), buyerId: `buyer ${i}` }));
+    await ledger.client.hset(saleKey(sale.id, 'stock'), sale.typeId, orders.length);
+    const waiting = orders.filter((_, i) => i % 2 === 0);
+    await Promise.all(waiting.map((order) => ledger.stock.reserve(sale.id, order)));
+    const { entries, trusted } = await ledger.stock.peekAll(
+      sale.id,
+      orders.map(({ id }) => id),
+    );
+    expect(trusted).toBe(true);
+    expect(entries.map((entry) => entry?.id ?? null)).toEqual(orders.map(({ id }, i) => (i % 2 === 0 ? id : null)));
   });
 
   test('when the sale is fenced, then the outbox can still be trusted: it only shrinks', async () => {

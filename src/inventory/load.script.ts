@@ -5,6 +5,6 @@ import { luaWithSoundness } from './lua.js';
 export const load: Script<boolean> = {
   name: 'load',
   lua: luaWithSoundness('load'),
-  keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-sum', 'queued-by', 'idem', 'returned'],
+  keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-by', 'idem'],
   parse: (reply) => reply === 1,
 };

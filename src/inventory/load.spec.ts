@@ -4,7 +4,6 @@ import {
   draftOf,
   imageOf,
   loadedSale,
-  stage,
   startTestLedger,
   type LoadedTestSale,
   type TestLedger,
@@ -37,98 +36,114 @@ async function outbox(): Promise<OutboxEntry[]> {
   return entries;
 }
 
-/** Puts the sale at epoch 2 with so much for sale, and with what is in the outbox. */
-function load(token: string, available: number, outboxSize: number): Promise<boolean> {
-  const stock = new Map(sale.typeIds.map((id) => [id, { available, queued: outboxSize }]));
-  return ledger.stock.load(sale.id, token, { fields: sale.fields, epoch: 2, stock, outboxSize });
+/** Fences the sale and prepares what is in the outbox, as a reload does, at epoch 2. */
+async function staged(token: string, epoch = 2): Promise<void> {
+  const { stock } = ledger;
+  await stock.fence(sale.id, token);
+  const parts = stock.staged(sale.id, token, epoch);
+  await parts.begin();
+  await parts.waiting((await outbox()).map(({ id }) => id));
+}
+
+/** Puts the sale at epoch 2 with so many tickets that Postgres has not sold. */
+function load(token: string, unsold: number): Promise<boolean> {
+  const counts = new Map(sale.typeIds.map((id) => [id, unsold]));
+  return ledger.stock.load(sale.id, token, 2, { fields: sale.fields, unsold: counts, returnBatch: 7 });
 }
 
 describe('when everything was prepared under the fence', () => {
   test('then the sale is as told, with its outbox, and the fence is gone', async () => {
     const { stock, client } = ledger;
-    const [waiting, written] = [draftOf(sale, { buyerId: 'ann' }), draftOf(sale, { buyerId: 'bob' })] as const;
+    const key = { field: 'field of ann', bodyHash: 'body' };
+    const waiting = draftOf(sale, { buyerId: 'ann', quantities: [1, 2], key });
+    const written = draftOf(sale, { buyerId: 'bob' });
     await queue(waiting, written);
-    await stock.release(sale.id, {
-      id: '7',
-      epoch: 1,
-      buyerId: 'eve',
-      items: [{ ticketTypeId: sale.typeId, quantity: 1 }],
-    });
-    const entry = (await outbox()).filter(({ id }) => id === waiting.id);
+    const orders = [{ buyerId: 'eve', items: [{ ticketTypeId: sale.typeId, quantity: 1 }] }];
+    await stock.release(sale.id, { loadedEpoch: 1, number: 1, orders });
     const { runId } = (await image()).sale as { runId: string };
     const token = newId();
 
     await stock.fence(sale.id, token);
     expect(await stock.inspect(sale.id)).toMatchObject({ fenced: true, sound: false });
     expect(await stock.drop(sale.id, token, [written.id])).toBe(true);
-    await stock.stageTimes(sale.id, token, entry);
-    await stock.stageHash(sale.id, token, 2, 'buyers', [['ann', 1]]);
-    await stock.stageHash(sale.id, token, 2, 'queued-by', [['ann', waiting.id]]);
-    await stock.stageHash(sale.id, token, 2, 'idem', [['field', 'value']]);
-    expect(await load(token, 4, 1)).toBe(true);
+    const parts = stock.staged(sale.id, token, 2);
+    await parts.begin();
+    await parts.buyers([
+      ['ann', 1],
+      ['bob', 1],
+    ]);
+    await parts.boundKeys([['field', 'value']]);
+    // one that comes twice, or is not there any more, counts as what it is
+    await parts.waiting([waiting.id, written.id]);
+    await parts.waiting([waiting.id]);
+    expect(await load(token, 9)).toBe(true);
 
     const [first, second] = sale.typeIds as [string, string];
     expect(await image()).toEqual({
       sale: {
         epoch: '2',
+        loaded: '2',
+        batch: '7',
         runId,
         status: 'open',
         opensAt: String(sale.fields.opensAt.getTime()),
         closesAt: String(sale.fields.closesAt.getTime()),
         maxPerBuyer: '10',
       },
-      stock: { '': '2', [first]: '4', [second]: '4' },
-      buyers: { '': '2', ann: '1' },
+      stock: {
+        '': '2',
+        ...{ [first]: '8', [`${first}:queued`]: '1', [`${first}:settled`]: '0', [`${first}:returned`]: '0' },
+        ...{ [second]: '7', [`${second}:queued`]: '2', [`${second}:settled`]: '0', [`${second}:returned`]: '0' },
+      },
+      buyers: { '': '2', ann: '4', bob: '1' },
       queued: { '': '2', [waiting.id]: expect.any(String) },
       'queued-at': [waiting.id],
       'queued-by': { '': '2', ann: waiting.id },
-      'queued-sum': { [first]: '1', [second]: '1' },
-      idem: { '': '2', field: 'value' },
-      returned: [],
+      idem: { '': '2', field: 'value', 'field of ann': `${waiting.id}body` },
     });
     expect(await client.keys(`*{${sale.id}}:staged:*`)).toEqual([]);
     expect(await stock.inspect(sale.id)).toMatchObject({ sound: true, fenced: false, outboxSize: 1 });
+  });
+
+  test('and Postgres and the outbox bind the same key, then Postgres decides', async () => {
+    const order = draftOf(sale, { key: { field: 'field', bodyHash: 'body' } });
+    await queue(order);
+    const token = newId();
+    await ledger.stock.fence(sale.id, token);
+    const parts = ledger.stock.staged(sale.id, token, 2);
+    await parts.begin();
+    await parts.boundKeys([['field', 'of Postgres']]);
+    await parts.waiting([order.id]);
+    expect(await load(token, 9)).toBe(true);
+    expect((await image()).idem).toEqual({ '': '2', field: 'of Postgres' });
   });
 
   test('then nothing of it expires, though what is only prepared does', async () => {
     const { stock, client } = ledger;
     await queue(draftOf(sale));
     const token = newId();
-    await stock.fence(sale.id, token);
-    await stage(stock, sale.id, token, 2);
-    await stock.stageTimes(sale.id, token, await outbox());
-    for (const key of ['buyers', 'queued-by', 'idem', 'queued-at'] as const) {
-      expect(await client.pttl(stagedKey(sale.id, token, key))).toBeGreaterThan(0);
-    }
-    await load(token, 4, 1);
+    await staged(token);
+    for (const key of stock.staged(sale.id, token, 2).keys) expect(await client.pttl(key)).toBeGreaterThan(0);
+    await load(token, 4);
     for (const key of saleKeys) expect([-1, -2]).toContain(await client.pttl(saleKey(sale.id, key)));
   });
 
   test('then thousands of buyers, keys and orders are all there', async () => {
-    const { stock } = ledger;
-    const orders = Array.from({ length: 2500 }, (_, i) => draftOf(sale, { buyerId: `buyer ${i}` }));
-    await ledger.client.hset(saleKey(sale.id, 'stock'), sale.typeId, orders.length);
+    const { stock, client } = ledger;
+    const orders = Array.from({ length: 2500 }, (_, i) =>
+      draftOf(sale, { buyerId: `buyer ${i}`, key: { field: `field ${i}`, bodyHash: 'body' } }),
+    );
+    await client.hset(saleKey(sale.id, 'stock'), sale.typeId, orders.length);
     await Promise.all(orders.map((order) => stock.reserve(sale.id, order)));
     const token = newId();
-    await stock.fence(sale.id, token);
-    const entries = await outbox();
-    expect(new Set(entries.map(({ id }) => id))).toEqual(new Set(orders.map(({ id }) => id)));
-    await stock.stageTimes(sale.id, token, entries);
-    for (const key of ['buyers', 'queued-by', 'idem'] as const) {
-      await stock.stageHash(
-        sale.id,
-        token,
-        2,
-        key,
-        orders.map(({ buyerId, id }) => [buyerId, id]),
-      );
-    }
-    expect(await load(token, 0, orders.length)).toBe(true);
-    const { client } = ledger;
+    await staged(token);
+    expect(await load(token, orders.length)).toBe(true);
     for (const key of ['buyers', 'queued-by', 'idem'] as const) {
       expect(await client.hlen(saleKey(sale.id, key))).toBe(orders.length + 1);
     }
-    expect(await stock.inspect(sale.id)).toMatchObject({ sound: true, outboxSize: orders.length });
+    const { available, queued, ...inspection } = await stock.inspect(sale.id);
+    expect(inspection).toMatchObject({ sound: true, outboxSize: orders.length });
+    expect([available.get(sale.typeId), queued.get(sale.typeId)]).toEqual([0, orders.length]);
     expect((await stock.queuedBefore(sale.id, new Date(Date.now() + 60_000))).sort()).toEqual(
       orders.map(({ id }) => id).sort(),
     );
@@ -144,31 +159,28 @@ describe('when the fence is not our own', () => {
     const order = draftOf(sale);
     await queue(order);
     const token = newId();
-    await ledger.stock.fence(sale.id, token);
-    await stage(ledger.stock, sale.id, token, 2);
-    await ledger.stock.stageTimes(sale.id, token, await outbox());
+    await staged(token);
     await lose(token);
     const before = await image();
 
     expect(await ledger.stock.drop(sale.id, token, [order.id])).toBe(false);
-    expect(await load(token, 3, 1)).toBe(false);
+    expect(await load(token, 3)).toBe(false);
     expect(await image()).toEqual(before);
   });
 
   test('because the same load comes a second time, then what happened since stays', async () => {
     const token = newId();
-    await ledger.stock.fence(sale.id, token);
-    await stage(ledger.stock, sale.id, token, 2);
-    expect(await load(token, 3, 0)).toBe(true);
+    await staged(token);
+    expect(await load(token, 3)).toBe(true);
     await queue(draftOf(sale));
-    expect(await load(token, 3, 0)).toBe(false);
+    expect(await load(token, 3)).toBe(false);
     expect((await ledger.stock.inspect(sale.id)).available.get(sale.typeId)).toBe(2);
   });
 });
 
 describe('when something was lost between the fence and the load', () => {
   const lost: [string, (token: string) => Promise<unknown>][] = [
-    ...(['buyers', 'queued-by', 'idem', 'queued-at'] as const).map((key): (typeof lost)[number] => [
+    ...(['stock', 'buyers', 'queued-by', 'idem', 'queued-at'] as const).map((key): (typeof lost)[number] => [
       `the prepared ${key}`,
       (token) => ledger.client.del(stagedKey(sale.id, token, key)),
     ]),
@@ -181,22 +193,19 @@ describe('when something was lost between the fence and the load', () => {
   test.each(lost)('as %s, then it loads nothing and the sale stays fenced', async (_what, lose) => {
     await queue(draftOf(sale), draftOf(sale));
     const token = newId();
-    await ledger.stock.fence(sale.id, token);
-    await stage(ledger.stock, sale.id, token, 2);
-    await ledger.stock.stageTimes(sale.id, token, await outbox());
+    await staged(token);
     await lose(token);
     const before = await image();
 
-    expect(await load(token, 3, 2)).toBe(false);
+    expect(await load(token, 3)).toBe(false);
     expect(await image()).toEqual(before);
     expect((await ledger.stock.reserve(sale.id, draftOf(sale))).kind).toBe('recovering');
   });
 
   test('what was prepared for another epoch is not taken', async () => {
     const token = newId();
-    await ledger.stock.fence(sale.id, token);
-    await stage(ledger.stock, sale.id, token, 1);
-    expect(await load(token, 3, 0)).toBe(false);
+    await staged(token, 1);
+    expect(await load(token, 3)).toBe(false);
   });
 });
 

@@ -3,8 +3,8 @@ import { luaWithSoundness } from './lua.js';
 import { parseEntry, type OutboxEntry } from './outbox-entry.js';
 
 export interface Peeked {
-  /** null: not in the outbox */
-  readonly entry: OutboxEntry | null;
+  /** in the order in which they were asked for; null: not in the outbox */
+  readonly entries: readonly (OutboxEntry | null)[];
   /** false: that an order is not in the outbox proves nothing, and that it is may be long ago */
   readonly trusted: boolean;
 }
@@ -14,7 +14,7 @@ export const peek: Script<Peeked> = {
   lua: luaWithSoundness('peek'),
   keys: ['sale', 'queued'],
   parse(reply) {
-    const [entry, trusted] = reply as [string, number];
-    return { entry: entry === '' ? null : parseEntry(entry), trusted: trusted === 1 };
+    const [trusted, ...entries] = reply as [number, ...string[]];
+    return { entries: entries.map((entry) => (entry === '' ? null : parseEntry(entry))), trusted: trusted === 1 };
   },
 };

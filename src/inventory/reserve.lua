@@ -1,13 +1,12 @@
 --[[ reserve: takes stock for orders, one after the other, for each all of it or none. The only script that decides whether a buyer
   may have stock. What does not change from order to order (trust, status, time) is looked up once.
   KEYS[1] sale        hash: epoch, fence, runId, status, opensAt, closesAt, maxPerBuyer
-  KEYS[2] stock       hash: ticketTypeId -> available
+  KEYS[2] stock       hash: ticketTypeId -> available, ticketTypeId:queued -> tickets in the outbox
   KEYS[3] buyers      hash: buyerId -> tickets queued, held or owned
   KEYS[4] queued      hash: orderId -> outbox entry
   KEYS[5] queued-at   zset: orderId by ms since epoch
-  KEYS[6] queued-sum  hash: ticketTypeId -> tickets in the outbox
-  KEYS[7] queued-by   hash: buyerId -> ids of his orders in the outbox, joined
-  KEYS[8] idem        hash: idempotency field -> orderId .. body hash
+  KEYS[6] queued-by   hash: buyerId -> ids of their orders in the outbox, joined
+  KEYS[7] idem        hash: idempotency field -> orderId .. body hash
   ARGV for each order: orderId, buyerId, idempotency field ('' for none), body hash, order as JSON, number of items,
     and for each item: ticketTypeId, quantity
   Returns for each order
@@ -19,7 +18,7 @@ local sale = call('HMGET', KEYS[1], 'epoch', 'fence', 'runId', 'status', 'opensA
 local epoch, most = sale[1], sale[7]
 local trusted = epoch and not sale[2] and sale[3] == runId()
   and call('HGET', KEYS[2], STAMP) == epoch and call('HGET', KEYS[3], STAMP) == epoch
-  and call('HGET', KEYS[4], STAMP) == epoch and call('HGET', KEYS[8], STAMP) == epoch
+  and call('HGET', KEYS[4], STAMP) == epoch and call('HGET', KEYS[7], STAMP) == epoch
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -40,7 +39,7 @@ local function take(at, first, last)
   local id, buyer, field, bodyHash = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local queued = call('HGET', KEYS[4], id)
   if queued then return {'reserved', string.match(queued, '^%d+')} end
-  local known = field ~= '' and call('HGET', KEYS[8], field)
+  local known = field ~= '' and call('HGET', KEYS[7], field)
   if known then
     if string.sub(known, 37) ~= bodyHash then return {'reused'} end
     return {'replayed', string.sub(known, 1, 36)}
@@ -60,13 +59,13 @@ local function take(at, first, last)
 
   for i = first, last, 2 do
     call('HINCRBY', KEYS[2], ARGV[i], -ARGV[i + 1])
-    call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1])
+    call('HINCRBY', KEYS[2], ARGV[i] .. ':queued', ARGV[i + 1])
   end
   call('HINCRBY', KEYS[3], buyer, total)
   call('HSET', KEYS[4], id, nowMs .. ' ' .. most .. ' ' .. ARGV[at + 4])
   call('ZADD', KEYS[5], now, id)
-  call('HSET', KEYS[7], buyer, (call('HGET', KEYS[7], buyer) or '') .. id)
-  if field ~= '' then call('HSET', KEYS[8], field, id .. bodyHash) end
+  call('HSET', KEYS[6], buyer, (call('HGET', KEYS[6], buyer) or '') .. id)
+  if field ~= '' then call('HSET', KEYS[7], field, id .. bodyHash) end
   return {'reserved', nowMs}
 end
 

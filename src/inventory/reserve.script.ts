@@ -16,7 +16,7 @@ export type ReserveOutcome =
 export const reserve: Script<ReserveOutcome[]> = {
   name: 'reserve',
   lua: luaWithSoundness('reserve'),
-  keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-sum', 'queued-by', 'idem'],
+  keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-by', 'idem'],
   parse(replies) {
     if (!Array.isArray(replies)) return unexpected('reserve', replies);
     return replies.map((reply) => outcomeOf(reply as [string, ...string[]]));

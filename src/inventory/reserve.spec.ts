@@ -40,11 +40,10 @@ describe('when there is enough of everything', () => {
     const [first, second] = sale.typeIds as [string, string];
     const takenAtMs = outcome.kind === 'reserved' ? outcome.takenAtMs : NaN;
     expect(await imageOf(client, sale.id)).toMatchObject({
-      stock: { '': '1', [first]: '4', [second]: '5' },
+      stock: { '': '1', [first]: '4', [second]: '5', [`${first}:queued`]: '1', [`${second}:queued`]: '2' },
       buyers: { '': '1', ann: '3' },
       queued: { '': '1', [order.id]: `${takenAtMs} 4 ${JSON.stringify(order)}` },
       'queued-at': [order.id],
-      'queued-sum': { [first]: '1', [second]: '2' },
       'queued-by': { '': '1', ann: order.id },
       idem: { '': '1', [key.field]: order.id + key.bodyHash },
     });

@@ -10,9 +10,7 @@ test('when keys are made, then these are their exact strings', () => {
     'sluice:{S}:queued',
     'sluice:{S}:queued-at',
     'sluice:{S}:queued-by',
-    'sluice:{S}:queued-sum',
     'sluice:{S}:idem',
-    'sluice:{S}:returned',
   ]);
   expect(stagedKey('S', 'T', 'buyers')).toBe('sluice:{S}:staged:T:buyers');
   expect([orderChannel, saleChannel, queuePrefix, stampField]).toEqual([

@@ -5,6 +5,6 @@ import { lua, unexpected } from './lua.js';
 export const settle: Script<number> = {
   name: 'settle',
   lua: lua('settle'),
-  keys: ['stock', 'buyers', 'queued', 'queued-at', 'queued-sum', 'queued-by'],
+  keys: ['stock', 'buyers', 'queued', 'queued-at', 'queued-by'],
   parse: (reply) => (typeof reply === 'number' ? reply : unexpected('settle', reply)),
 };

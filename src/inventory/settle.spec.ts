@@ -35,24 +35,38 @@ describe.each(['reserved', 'confirmed', 'expired', 'cancelled'] as const)('when 
 
     const [first, second] = sale.typeIds as [string, string];
     expect(await image()).toMatchObject({
-      stock: { '': '1', [first]: '8', [second]: '9' },
+      stock: {
+        '': '1',
+        [first]: '8',
+        [second]: '9',
+        [`${first}:queued`]: '0',
+        [`${first}:settled`]: '2',
+        [`${second}:settled`]: '1',
+        [`${second}:returned`]: '0',
+      },
       buyers: { '': '1', ann: '3' },
       queued: { '': '1' },
       'queued-at': [],
-      'queued-sum': { [first]: '0', [second]: '0' },
       'queued-by': { '': '1' },
       idem: { '': '1', key: `${order.id}body` },
     });
   });
 });
 
-test('when an order was rejected, then all of it comes back: stock, sums and the count of its buyer', async () => {
+test('when an order was rejected, then all of it comes back: stock and the count of its buyer, and that it did is counted', async () => {
   const before = await image();
   const order = draftOf(sale, { quantities: [2, 1] });
   await ledger.stock.reserve(sale.id, order);
 
   expect(await ledger.stock.settle(sale.id, [{ id: order.id, status: 'rejected' }])).toBe(1);
-  expect(await image()).toEqual({ ...before, 'queued-sum': before['queued-sum'] });
+  const [first, second] = sale.typeIds as [string, string];
+  const counts = {
+    [`${first}:settled`]: '2',
+    [`${first}:returned`]: '2',
+    [`${second}:settled`]: '1',
+    [`${second}:returned`]: '1',
+  };
+  expect(await image()).toEqual({ ...before, stock: { ...before.stock, ...counts } });
 });
 
 test('when a rejected order was one of several, then the others of its buyer still count', async () => {

@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { Cluster, Redis } from 'ioredis';
 import type { OrderStatus, SaleStatus } from '../domain/index.js';
 import {
   orderChannel,
   RedisServer,
   saleKey,
   saleKeys,
-  stagedKey,
   stampField,
   stockChannel,
   type SaleKey,
@@ -24,6 +22,7 @@ import { ReserveBatches } from './reserve-batches.js';
 import type { ReserveOutcome } from './reserve.script.js';
 import { rewrite } from './rewrite.script.js';
 import { settle } from './settle.script.js';
+import { StagedSale } from './staged-sale.js';
 
 /** What Redis knows of a sale beside its stock: all that `reserve` decides by. */
 export interface SaleFields {
@@ -33,14 +32,25 @@ export interface SaleFields {
   readonly maxPerBuyer: number;
 }
 
-/** The whole of a sale as a reload puts it into Redis. */
+/** What a load puts into Redis beside what was prepared. */
 export interface LoadedSale {
   readonly fields: SaleFields;
-  readonly epoch: number;
-  /** by ticket type: tickets for sale, and tickets of orders in the outbox */
-  readonly stock: ReadonlyMap<string, { readonly available: number; readonly queued: number }>;
-  /** orders in the outbox */
-  readonly outboxSize: number;
+  /** by ticket type: tickets that Postgres has not sold */
+  readonly unsold: ReadonlyMap<string, number>;
+  /** the number of the last batch of returns that Postgres has numbered: all up to it are counted */
+  readonly returnBatch: number;
+}
+
+/** Stock of ended orders that comes back to Redis together. */
+export interface ReturnBatch {
+  /** the epoch of the load since which the orders ended */
+  readonly loadedEpoch: number;
+  /** counts the sale's batches */
+  readonly number: number;
+  readonly orders: readonly {
+    readonly buyerId: string;
+    readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
+  }[];
 }
 
 /** A buyer for whom stock is taken again that an order had given back. */
@@ -55,15 +65,8 @@ export interface StockClaim {
 const chunkSize = 500;
 /** Orders that one script settles: about two milliseconds. Redis serves others before the next. */
 const settleChunkSize = 200;
-type AfterPart = () => Promise<unknown>;
-const nothing: AfterPart = () => Promise.resolve();
 /** No buyer is called so. */
 const nobody: StockClaim = { buyerId: '', items: [], limit: 0 };
-/** Commands of so many fields that go in one round trip while a reload prepares; Redis serves others in between. */
-const stagedAtOnce = 10;
-/** What a reload prepared and did not use disappears after this long. */
-const stagedTtlMs = 120_000;
-
 /**
  * The stock ledger in Redis. Each method is one script, atomic, over the keys of one sale; none of them decides more than
  * "Redis refuses": only Postgres sells. All throw DomainError `unavailable` where Redis does not answer, and may then
@@ -95,30 +98,30 @@ export class StockStore {
     return settled;
   }
 
-  /** Gives the stock of an ended order back, once for each return. Safe to repeat. */
-  release(
-    saleId: string,
-    stockReturn: {
-      readonly id: string;
-      readonly epoch: number;
-      readonly buyerId: string;
-      readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
-    },
-  ): Promise<ReleaseOutcome> {
-    const items = stockReturn.items.flatMap((item) => [item.ticketTypeId, item.quantity]);
-    return this.redis.run(release, saleId, [
-      stockReturn.id,
-      stockReturn.epoch,
-      stockChannel,
-      saleId,
-      stockReturn.buyerId,
-      ...items,
-    ]);
+  /** Gives the stock of a batch back, once. Safe to repeat; the batch before it must have been given back. */
+  release(saleId: string, { loadedEpoch, number, orders }: ReturnBatch): Promise<ReleaseOutcome> {
+    const types = new Map<string, number>();
+    const buyers = new Map<string, number>();
+    for (const order of orders) {
+      for (const { ticketTypeId, quantity } of order.items) add(types, ticketTypeId, quantity);
+      add(buyers, order.buyerId, ticketsOf(order));
+    }
+    const pairs = [...types, ...buyers].flat();
+    return this.redis.run(release, saleId, [loadedEpoch, number, stockChannel, saleId, types.size, ...pairs]);
   }
 
-  /** One order's outbox entry. */
-  peek(saleId: string, orderId: string): Promise<Peeked> {
-    return this.redis.run(peek, saleId, [orderId]);
+  /** One order's outbox entry; null: it is not there. */
+  async peek(saleId: string, orderId: string): Promise<{ entry: OutboxEntry | null; trusted: boolean }> {
+    const { entries, trusted } = await this.redis.run(peek, saleId, [orderId]);
+    return { entry: entries[0] ?? null, trusted };
+  }
+
+  /** Many orders' outbox entries, in their order. */
+  async peekAll(saleId: string, orderIds: readonly string[]): Promise<Peeked> {
+    const parts = await Promise.all(
+      Array.from(chunks(orderIds, chunkSize), (ids) => this.redis.run(peek, saleId, ids)),
+    );
+    return { entries: parts.flatMap(({ entries }) => entries), trusted: parts.every(({ trusted }) => trusted) };
   }
 
   /** Whether the outbox can be trusted to hold every order that is queued, and none that is not. */
@@ -141,8 +144,8 @@ export class StockStore {
   }
 
   /** The whole stock at one instant. */
-  inspect(saleId: string, returnIds: readonly string[] = [], orderIds: readonly string[] = []): Promise<Inspection> {
-    return this.redis.run(inspect, saleId, [returnIds.length, ...returnIds, ...orderIds]);
+  inspect(saleId: string): Promise<Inspection> {
+    return this.redis.run(inspect, saleId, []);
   }
 
   /**
@@ -183,66 +186,15 @@ export class StockStore {
     return true;
   }
 
-  /** Prepares the next content of a hash beside it. There may be a million fields: `afterPart` runs several times a second. */
-  async stageHash(
-    saleId: string,
-    token: string,
-    epoch: number,
-    key: 'buyers' | 'queued-by' | 'idem',
-    fields: Iterable<readonly [string, string | number]>,
-    afterPart: AfterPart = nothing,
-  ): Promise<void> {
-    const staged = stagedKey(saleId, token, key);
-    const stamped = [[stampField, epoch] as const, ...fields];
-    await this.stage(staged, stamped, (client, part) => client.hset(staged, ...part.flat()), afterPart);
-  }
-
-  /** Prepares the next content of `queued-at`, likewise. */
-  async stageTimes(
-    saleId: string,
-    token: string,
-    entries: readonly OutboxEntry[],
-    afterPart: AfterPart = nothing,
-  ): Promise<void> {
-    const staged = stagedKey(saleId, token, 'queued-at');
-    const add = (client: Redis | Cluster, part: readonly OutboxEntry[]): Promise<unknown> =>
-      client.zadd(staged, ...part.flatMap((entry) => [entry.takenAt.getTime(), entry.id]));
-    await this.stage(staged, entries, add, afterPart);
-  }
-
-  private async stage<Field>(
-    staged: string,
-    fields: readonly Field[],
-    write: (client: Redis | Cluster, part: readonly Field[]) => Promise<unknown>,
-    afterPart: AfterPart,
-  ): Promise<void> {
-    for (const part of chunks(fields, stagedAtOnce * chunkSize)) {
-      await this.redis.call((client) =>
-        Promise.all([
-          ...Array.from(chunks(part, chunkSize), (chunk) => write(client, chunk)),
-          client.pexpire(staged, stagedTtlMs),
-        ]),
-      );
-      await afterPart();
-    }
+  /** What the reload behind this fence prepares; `epoch` is the one it leads to. */
+  staged(saleId: string, token: string, epoch: number): StagedSale {
+    return new StagedSale(this.redis, saleId, token, epoch);
   }
 
   /** Lets a fenced sale go on with what was prepared. False: the fence is another's or something was lost; begin again. */
-  load(saleId: string, token: string, sale: LoadedSale): Promise<boolean> {
-    const pairs = fieldPairs(sale.fields);
-    const stock = [...sale.stock];
-    const staged = (['buyers', 'queued-by', 'idem', 'queued-at'] as const).map((key) => stagedKey(saleId, token, key));
-    const args = [
-      token,
-      sale.epoch,
-      sale.outboxSize,
-      pairs.length / 2,
-      stock.length,
-      ...pairs,
-      ...stock.flatMap(([id, { available }]) => [id, available]),
-      ...stock.flatMap(([id, { queued }]) => [id, queued]),
-    ];
-    return this.redis.run(load, saleId, args, staged);
+  load(saleId: string, token: string, epoch: number, { fields, unsold, returnBatch }: LoadedSale): Promise<boolean> {
+    const args = [token, epoch, unsold.size, ...[...unsold].flat(), ...fieldPairs(fields), 'batch', returnBatch];
+    return this.redis.run(load, saleId, args, this.staged(saleId, token, epoch).keys);
   }
 
   /** Those of the orders that are in the outbox. */
@@ -372,6 +324,10 @@ function fieldPairs(fields: SaleFields): (string | number)[] {
     'maxPerBuyer',
     fields.maxPerBuyer,
   ];
+}
+
+function add(counts: Map<string, number>, id: string, tickets: number): void {
+  counts.set(id, (counts.get(id) ?? 0) + tickets);
 }
 
 function* chunks<T>(all: readonly T[], size: number): Generator<T[]> {

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { type Sale, saleStatuses, type SaleStatus } from '../domain/index.js';
 import { Choice, Flag, Integer, ListOf, Timestamp, Uuid } from '../http/index.js';
-import type { Inspection } from '../inventory/index.js';
+import { balanceOf, type Inspection } from '../inventory/index.js';
 import { quantileMs } from '../observability/index.js';
 import type { Tally } from '../orders/index.js';
 import { TicketTypeInventory } from '../sales/index.js';
@@ -157,11 +157,11 @@ export function statsOf(now: Reading, before: Reading, drifts: ReadonlyMap<strin
   };
 }
 
-/** What no ticket type accounts for, or not yet: the two stores were not read at one instant. */
+/** Tickets that Redis does not account for, by ticket type: a drift, or a change between the two readings. */
 export function differences({ sale, inspection }: Reading): Map<string, number> {
-  const found = sale.ticketTypes.map(({ id, capacity, taken }): [string, number] => [
+  const found = sale.ticketTypes.map(({ id, capacity, taken, written, returned }): [string, number] => [
     id,
-    capacity - (inspection.available.get(id) ?? 0) - (inspection.queued.get(id) ?? 0) - taken,
+    capacity - taken + written - returned - balanceOf(inspection, id),
   ]);
   return new Map(found.filter(([, difference]) => difference !== 0));
 }

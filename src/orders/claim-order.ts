@@ -81,7 +81,7 @@ export class ClaimOrder {
   private async cancelled(order: Order): Promise<Order> {
     if (order.status !== 'cancelled') throw refusal(order);
     // also when it was cancelled before: that answer may have been lost before the stock was back
-    await this.returns.deliver(order.id);
+    await this.returns.deliverOrder(order.saleId, order.id);
     this.refusals.forget(order.saleId); // other nodes are told
     return order;
   }

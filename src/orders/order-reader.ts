@@ -89,17 +89,17 @@ export class OrderReader implements BeforeApplicationShutdown {
    */
   async findMany(saleId: string, orderIds: readonly string[]): Promise<{ found: Order[]; lost: string[] }> {
     // In this order, as in `read`.
-    const { sound, entries } = await this.stock.inspect(saleId, [], orderIds);
+    const { trusted, entries } = await this.stock.peekAll(saleId, orderIds);
     const inOutbox = entries.filter((entry) => entry !== null);
-    const queued = sound ? inOutbox.map((entry) => queuedOrder(saleId, entry)) : [];
+    const queued = trusted ? inOutbox.map((entry) => queuedOrder(saleId, entry)) : [];
     const others = new Set(orderIds);
     for (const { id } of queued) others.delete(id);
     const written = others.size === 0 ? [] : await this.orders.findMany(saleId, [...others]);
     for (const { id } of written) others.delete(id);
-    const unsettled = sound ? [] : written.filter(({ id }) => inOutbox.some((entry) => entry.id === id));
+    const unsettled = trusted ? [] : written.filter(({ id }) => inOutbox.some((entry) => entry.id === id));
     if (unsettled.length > 0) await this.stock.settle(saleId, unsettled);
-    if (!sound && others.size > 0) this.mender.notice(saleId);
-    return { found: [...queued, ...written], lost: sound ? [...others] : [] };
+    if (!trusted && others.size > 0) this.mender.notice(saleId);
+    return { found: [...queued, ...written], lost: trusted ? [...others] : [] };
   }
 
   /** A buyer's own order. @throws DomainError as `find`; `not_found` also for somebody else's */

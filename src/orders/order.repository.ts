@@ -63,8 +63,8 @@ const confirmPaid: Statement = {
 };
 
 /**
- * Takes the tickets of an expired order again: `end-orders` backwards. Under the gate, exclusive. What it has done where
- * not all of it fits is for the caller to roll back.
+ * Takes the tickets of an expired order again: `end-orders` backwards, in the same order of locks. $3: its return was undone, so it was
+ * never given back. Under the gate. What it has done where not all of it fits is for the caller to roll back.
  */
 const retake: Statement = {
   name: 'retake-order',
@@ -78,9 +78,13 @@ const retake: Statement = {
       UPDATE buyer_totals t SET tickets = t.tickets + b.quantity
       FROM (SELECT sum(quantity)::int AS quantity FROM tickets) b, due
       WHERE t.sale_id = $1 AND t.buyer_id = due.buyer_id AND t.tickets + b.quantity <= due.max_per_buyer RETURNING 1
+    ), locked AS (
+      SELECT t.id, b.quantity FROM ticket_types t JOIN tickets b ON b.ticket_type_id = t.id
+      WHERE t.sale_id = $1 AND (SELECT count(*) FROM buyers) >= 0 -- after them
+      ORDER BY t.id FOR UPDATE OF t
     ), types AS (
-      UPDATE ticket_types t SET taken = t.taken + b.quantity FROM tickets b
-      WHERE t.id = b.ticket_type_id AND t.sale_id = $1 AND t.taken + b.quantity <= t.capacity RETURNING 1
+      UPDATE ticket_types t SET taken = t.taken + b.quantity, returned = t.returned - CASE WHEN $3 THEN b.quantity ELSE 0 END
+      FROM locked b WHERE t.id = b.id AND t.taken + b.quantity <= t.capacity RETURNING 1
     )
     SELECT (SELECT count(*) FROM types) = (SELECT count(*) FROM tickets) AS "inStock",
       (SELECT count(*) FROM buyers) = (SELECT count(*) FROM due) AS "withinLimit"`,
@@ -111,20 +115,28 @@ const end: Statement = {
       RETURNING o.id, o.buyer_id
     ), tickets AS (
       SELECT e.id, e.buyer_id, i.ticket_type_id, i.quantity FROM ended e JOIN order_items i ON i.order_id = e.id
+    ), by_buyer AS (
+      SELECT buyer_id, sum(quantity)::int AS quantity FROM tickets GROUP BY buyer_id
+    ), locked_buyers AS (
+      -- by their ids: a join would be planned to read all of the sale's
+      SELECT buyer_id FROM buyer_totals
+      WHERE sale_id = $1 AND buyer_id = ANY(ARRAY(SELECT buyer_id FROM by_buyer)) ORDER BY buyer_id FOR UPDATE
     ), buyers AS (
-      UPDATE buyer_totals t SET tickets = t.tickets - b.quantity
-      FROM (SELECT buyer_id, sum(quantity)::int AS quantity FROM tickets GROUP BY buyer_id) b
-      WHERE t.sale_id = $1 AND t.buyer_id = b.buyer_id
+      UPDATE buyer_totals t SET tickets = t.tickets - b.quantity FROM by_buyer b
+      WHERE t.sale_id = $1 AND t.buyer_id = ANY(ARRAY(SELECT buyer_id FROM locked_buyers)) AND b.buyer_id = t.buyer_id
+      RETURNING 1
     ), types AS (
       SELECT t.id, b.quantity FROM ticket_types t
       JOIN (SELECT ticket_type_id, sum(quantity)::int AS quantity FROM tickets GROUP BY ticket_type_id) b
         ON b.ticket_type_id = t.id
+      WHERE (SELECT count(*) FROM buyers) >= 0 -- after them
       ORDER BY t.id FOR UPDATE OF t
     ), given AS (
-      UPDATE ticket_types t SET taken = t.taken - types.quantity FROM types WHERE t.id = types.id
+      UPDATE ticket_types t SET taken = t.taken - types.quantity, returned = t.returned + types.quantity
+      FROM types WHERE t.id = types.id
     ), returns AS (
-      INSERT INTO stock_returns (sale_id, order_id, epoch)
-      SELECT s.id, e.id, s.epoch FROM ended e CROSS JOIN sales s WHERE s.id = $1 AND s.archived_at IS NULL
+      INSERT INTO stock_returns (sale_id, order_id)
+      SELECT s.id, e.id FROM ended e CROSS JOIN sales s WHERE s.id = $1 AND s.archived_at IS NULL
     )
     SELECT id FROM ended`,
 };
@@ -218,11 +230,17 @@ export class OrderRepository {
   }
 
   /**
-   * Takes the tickets of an expired order again and confirms it, under the gate, held exclusively. @returns why it cannot
-   * be, and then the caller rolls back what it did; null: it is done
+   * Takes the tickets of an expired order again and confirms it, under the gate: held exclusively, or shared where the order's return
+   * was undone. @returns why it cannot be, and then the caller rolls back what it did; null: it is done
    */
-  async retake(tx: Queryable, saleId: string, orderId: string): Promise<'sold_out' | 'limit_exceeded' | null> {
-    const [row] = await tx.rows<{ inStock: boolean; withinLimit: boolean }>(retake, [saleId, orderId]);
+  async retake(
+    tx: Queryable,
+    saleId: string,
+    orderId: string,
+    isReturnUndone: boolean,
+  ): Promise<'sold_out' | 'limit_exceeded' | null> {
+    const values = [saleId, orderId, isReturnUndone];
+    const [row] = await tx.rows<{ inStock: boolean; withinLimit: boolean }>(retake, values);
     if (row?.inStock !== true) return 'sold_out';
     return row.withinLimit ? null : 'limit_exceeded';
   }

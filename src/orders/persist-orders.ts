@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { attemptsUntilDead, type OrderStatus, type RejectReason } from '../domain/index.js';
-import { StockStore, type OutboxEntry } from '../inventory/index.js';
+import { StockStore, ticketsOf, type OutboxEntry } from '../inventory/index.js';
 import {
   Database,
   gateExclusive,
@@ -11,6 +11,9 @@ import {
   type Statement,
 } from '../postgres/index.js';
 import { SaleTallies } from './sale-tallies.js';
+
+/** How long one transaction may look for orders that Postgres refuses: others wait at the gate. */
+const refusingMs = 200;
 
 const incoming = `
   unnest($2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::timestamptz[], $10::int[])
@@ -58,7 +61,7 @@ const write: Statement = {
     ), by_type AS (
       SELECT ticket_type_id, sum(quantity)::int AS tickets FROM items GROUP BY ticket_type_id
     ), types AS (
-      UPDATE ticket_types t SET taken = t.taken + b.tickets FROM by_type b
+      UPDATE ticket_types t SET taken = t.taken + b.tickets, written = t.written + b.tickets FROM by_type b
       WHERE t.id = b.ticket_type_id AND t.sale_id = $1 AND t.taken + b.tickets <= t.capacity RETURNING 1
     )
     SELECT ARRAY(SELECT id::text FROM fresh) AS fresh,
@@ -83,6 +86,40 @@ const reject: Statement = {
     SELECT i.* FROM ${incomingItems} JOIN fresh ON fresh.id = i.order_id`,
 };
 
+/** They pass through Postgres without being taken: written and given back at once. */
+const countRejected: Statement = {
+  name: 'count-rejected',
+  text: `
+    UPDATE ticket_types t SET written = t.written + b.tickets, returned = t.returned + b.tickets
+    FROM (SELECT ticket_type_id, sum(quantity) AS tickets FROM unnest($2::uuid[], $3::int[]) AS i (ticket_type_id, quantity)
+      GROUP BY ticket_type_id) b
+    WHERE t.sale_id = $1 AND t.id = b.ticket_type_id`,
+};
+
+/** What decides which orders of a batch fit: under the gate it stays so. */
+const roomLeft: Statement = {
+  name: 'room-left',
+  text: `
+    SELECT (SELECT json_object_agg(id, capacity - taken) FROM ticket_types WHERE sale_id = $1) AS types,
+      (SELECT coalesce(json_object_agg(buyer_id, tickets), '{}') FROM buyer_totals
+        WHERE sale_id = $1 AND buyer_id = ANY($2)) AS buyers,
+      (SELECT coalesce(json_object_agg(buyer_id, most), '{}') FROM (
+        SELECT buyer_id, max(max_per_buyer) AS most FROM orders
+        WHERE sale_id = $1 AND buyer_id = ANY($2) AND status IN ('reserved', 'confirmed') GROUP BY buyer_id) live) AS limits,
+      ARRAY(SELECT id::text FROM orders WHERE id = ANY($3::uuid[])
+        UNION ALL SELECT id::text FROM dead_letters WHERE id = ANY($3::uuid[]) AND discarded) AS known,
+      ARRAY(SELECT idempotency FROM orders
+        WHERE sale_id = $1 AND idempotency = ANY($4) AND reason IS DISTINCT FROM 'duplicate') AS keys`,
+};
+
+interface RoomLeft {
+  readonly types: Readonly<Record<string, number>>;
+  readonly buyers: Readonly<Record<string, number>>;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly known: readonly string[];
+  readonly keys: readonly string[];
+}
+
 const statuses: Statement = {
   name: 'written-orders',
   text: `
@@ -103,6 +140,15 @@ interface Written {
   readonly status: OrderStatus;
   /** by this transaction, not by one before */
   readonly now?: true;
+}
+
+/** What became of a batch. */
+interface Outcome {
+  readonly written: readonly Written[];
+  /** for the next transaction: this one has held the gate for long enough */
+  readonly left: readonly OutboxEntry[];
+  /** what Postgres said of orders that it will not take and that may be tried again */
+  readonly failures: readonly unknown[];
 }
 
 /** A dead letter that an admin gave up. */
@@ -131,11 +177,13 @@ export class PersistOrders {
    */
   async execute(saleId: string, orderIds: readonly string[]): Promise<void> {
     const failures: unknown[] = [];
-    await this.persist(saleId, orderIds, (tx, entries) =>
-      this.write(tx, saleId, entries, (error) => {
-        failures.push(error);
-      }),
-    );
+    for (let ids = orderIds; ids.length > 0;) {
+      const outcome = await this.persist(saleId, ids, (tx, entries) =>
+        this.write(tx, saleId, entries, performance.now() + refusingMs),
+      );
+      failures.push(...outcome.failures);
+      ids = outcome.left.map(({ id }) => id);
+    }
     if (failures.length > 0) throw failures[0];
   }
 
@@ -145,60 +193,130 @@ export class PersistOrders {
       const rows = await tx.rows<Written | Discarded>(statuses, [entries.map(({ id }) => id)]);
       const known = rows.filter((order) => order.status !== 'discarded');
       const others = entries.filter((entry) => !known.some(({ id }) => id === entry.id));
-      return known.concat(await this.writeRejected(tx, saleId, others, reason));
+      return written(known.concat(await this.writeRejected(tx, saleId, others, reason)));
     });
   }
 
   private async persist(
     saleId: string,
     orderIds: readonly string[],
-    write: (tx: Queryable, entries: readonly OutboxEntry[]) => Promise<Written[]>,
-  ): Promise<void> {
-    const { written, takenAt } = await this.database.transaction(async (tx) => {
+    write: (tx: Queryable, entries: readonly OutboxEntry[]) => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const { outcome, takenAt } = await this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       // Only now: a reload that came first has counted these orders as in the outbox, one that comes later waits for us.
       const entries = await this.stock.entries(saleId, [...new Set(orderIds)]);
       entries.sort((a, b) => a.takenAt.getTime() - b.takenAt.getTime() || (a.id < b.id ? -1 : 1));
-      const orders = await write(tx, entries);
-      const fresh = new Set(orders.filter((order) => order.now).map(({ id }) => id));
-      return { written: orders, takenAt: entries.filter(({ id }) => fresh.has(id)).map((entry) => entry.takenAt) };
+      const done = await write(tx, entries);
+      const fresh = new Set(done.written.filter((order) => order.now).map(({ id }) => id));
+      return { outcome: done, takenAt: entries.filter(({ id }) => fresh.has(id)).map((entry) => entry.takenAt) };
     });
     this.tallies.written(saleId, takenAt);
     // Dies before this line? The job comes again, finds its orders written, and settles them.
-    if (written.length > 0) await this.stock.settle(saleId, written);
+    if (outcome.written.length > 0) await this.stock.settle(saleId, outcome.written);
+    return outcome;
   }
 
-  /** The batch at once where it fits; else its halves, first come first served, down to the order that does not. */
+  /**
+   * The batch at once where it fits. Where stock or a limit is short, the orders that come first get it and the others are rejected.
+   * Where Postgres refuses the values of some order, its halves, down to that order: at most until `untilMs`, for others wait at the gate.
+   */
   private async write(
     tx: Queryable,
     saleId: string,
     entries: readonly OutboxEntry[],
-    onRefused: (error: unknown) => void,
-  ): Promise<Written[]> {
+    untilMs: number,
+  ): Promise<Outcome> {
     const [first] = entries;
-    if (first === undefined) return [];
+    if (first === undefined) return written([]);
     await tx.rows(savepoint);
     const outcome = await this.tryWrite(tx, saleId, entries);
-    if (outcome.kind === 'fits') return this.withOthers(tx, saleId, entries, outcome.fresh);
-
+    if (outcome.kind === 'fits') return written(await this.withOthers(tx, saleId, entries, outcome.fresh));
     await tx.rows(rollbackToSavepoint);
-    if (entries.length > 1) {
-      const middle = Math.ceil(entries.length / 2);
-      const written = await this.write(tx, saleId, entries.slice(0, middle), onRefused);
-      return written.concat(await this.write(tx, saleId, entries.slice(middle), onRefused));
+    if (entries.length === 1) return this.refuse(tx, saleId, first, outcome);
+    if (outcome.kind !== 'refused') {
+      const { fit, rejected } = await this.choose(tx, saleId, entries);
+      if (rejected.length > 0) {
+        const refused: Written[] = [];
+        for (const reason of ['sold_out', 'limit_exceeded'] as const) {
+          const those = rejected.filter((one) => one.reason === reason).map(({ entry }) => entry);
+          refused.push(...(await this.writeRejected(tx, saleId, those, reason)));
+        }
+        const others = await this.write(tx, saleId, fit, untilMs);
+        return { ...others, written: [...refused, ...others.written] };
+      }
     }
-    if (outcome.kind === 'refused') {
-      const { attempts, discarded } = await countRefusal(tx, saleId, first, outcome.error);
-      if (discarded) return this.writeRejected(tx, saleId, entries, 'discarded');
-      const isDead = attempts >= attemptsUntilDead;
-      // not Postgres's words: they may have the buyer's answers in them
-      const code = (outcome.error as { code?: unknown }).code;
-      const facts = { orderId: first.id, saleId, attempts, code };
-      this.logger.warn({ msg: isDead ? 'order is a dead letter' : 'order was refused by PostgreSQL', ...facts });
-      if (!isDead) onRefused(outcome.error);
-      return [];
+    const middle = Math.ceil(entries.length / 2);
+    const half = await this.write(tx, saleId, entries.slice(0, middle), untilMs);
+    const rest = entries.slice(middle);
+    if (performance.now() > untilMs) return { ...half, left: [...half.left, ...rest] };
+    const other = await this.write(tx, saleId, rest, untilMs);
+    return {
+      written: [...half.written, ...other.written],
+      left: [...half.left, ...other.left],
+      failures: [...half.failures, ...other.failures],
+    };
+  }
+
+  /** What becomes of the one order that does not fit. */
+  private async refuse(
+    tx: Queryable,
+    saleId: string,
+    entry: OutboxEntry,
+    outcome: { kind: 'sold_out' | 'limit_exceeded' } | { kind: 'refused'; error: unknown },
+  ): Promise<Outcome> {
+    if (outcome.kind !== 'refused') return written(await this.writeRejected(tx, saleId, [entry], outcome.kind));
+    const { attempts, discarded } = await countRefusal(tx, saleId, entry, outcome.error);
+    if (discarded) return written(await this.writeRejected(tx, saleId, [entry], 'discarded'));
+    const isDead = attempts >= attemptsUntilDead;
+    // not Postgres's words: they may have the buyer's answers in them
+    const code = (outcome.error as { code?: unknown }).code;
+    const facts = { orderId: entry.id, saleId, attempts, code };
+    this.logger.warn({ msg: isDead ? 'order is a dead letter' : 'order was refused by PostgreSQL', ...facts });
+    return { written: [], left: [], failures: isDead ? [] : [outcome.error] };
+  }
+
+  /** Which orders of a batch get what is left, first come first served. Those that take nothing (written before, doubled) fit. */
+  private async choose(
+    tx: Queryable,
+    saleId: string,
+    entries: readonly OutboxEntry[],
+  ): Promise<{ fit: OutboxEntry[]; rejected: { entry: OutboxEntry; reason: 'sold_out' | 'limit_exceeded' }[] }> {
+    const [room] = await tx.rows<RoomLeft>(roomLeft, [
+      saleId,
+      entries.map(({ buyerId }) => buyerId),
+      entries.map(({ id }) => id),
+      entries.flatMap(({ idempotency }) => idempotency ?? []),
+    ]);
+    if (room === undefined) throw new Error('room-left: no answer');
+    const types = new Map(Object.entries(room.types));
+    const buyers = new Map(Object.entries(room.buyers));
+    const limits = new Map(Object.entries(room.limits));
+    const [known, keys] = [new Set(room.known), new Set(room.keys)];
+    const fit: OutboxEntry[] = [];
+    const rejected: { entry: OutboxEntry; reason: 'sold_out' | 'limit_exceeded' }[] = [];
+    for (const entry of entries) {
+      const { id, buyerId, items, idempotency, maxPerBuyer } = entry;
+      const takesNothing = known.has(id) || (idempotency !== undefined && keys.has(idempotency));
+      const limit = Math.max(maxPerBuyer, limits.get(buyerId) ?? 0);
+      const tickets = (buyers.get(buyerId) ?? 0) + ticketsOf(entry);
+      if (takesNothing) {
+        fit.push(entry);
+      } else if (items.some(({ ticketTypeId, quantity }) => quantity > (types.get(ticketTypeId) ?? 0))) {
+        rejected.push({ entry, reason: 'sold_out' });
+      } else if (tickets > limit) {
+        rejected.push({ entry, reason: 'limit_exceeded' });
+      } else {
+        fit.push(entry);
+        buyers.set(buyerId, tickets);
+        limits.set(buyerId, limit);
+        for (const { ticketTypeId, quantity } of items) {
+          types.set(ticketTypeId, (types.get(ticketTypeId) ?? 0) - quantity);
+        }
+      }
+      if (idempotency !== undefined) keys.add(idempotency);
     }
-    return this.writeRejected(tx, saleId, entries, outcome.kind);
+    return { fit, rejected };
   }
 
   private async tryWrite(
@@ -261,10 +379,15 @@ export class PersistOrders {
     entries: readonly OutboxEntry[],
     reason: RejectReason,
   ): Promise<Written[]> {
-    for (const entry of entries) {
-      await this.writeRejectedOne(tx, saleId, entry, reason);
-      this.logger.warn({ msg: 'order ends as rejected', orderId: entry.id, saleId, reason });
+    if (entries.length === 0) return [];
+    await tx.rows(savepoint);
+    if (!(await this.tryReject(tx, saleId, entries, reason))) {
+      for (const entry of entries) await this.writeRejectedOne(tx, saleId, entry, reason);
     }
+    const items = entries.flatMap((entry) => entry.items);
+    const [types, quantities] = [items.map(({ ticketTypeId }) => ticketTypeId), items.map(({ quantity }) => quantity)];
+    await tx.rows(countRejected, [saleId, types, quantities]);
+    for (const { id } of entries) this.logger.warn({ msg: 'order ends as rejected', orderId: id, saleId, reason });
     return entries.map(({ id }) => ({ id, status: 'rejected', now: true }));
   }
 
@@ -278,16 +401,34 @@ export class PersistOrders {
     const { idempotency: _key, ...keyless } = entry; // another order may have the key
     const bare = { ...keyless, items: [], answers: {} };
     await tx.rows(savepoint);
-    for (const form of [entry, keyless, bare]) {
-      try {
-        await tx.rows(reject, [saleId, ...orderColumns([form]), ...itemColumns([form]), reason]);
-        return;
-      } catch (error) {
-        if (!isRefusal(error) || form === bare) throw error;
-        await tx.rows(rollbackToSavepoint);
-      }
+    for (const form of [entry, keyless]) if (await this.tryReject(tx, saleId, [form], reason)) return;
+    await tx.rows(reject, rejectValues(saleId, [bare], reason));
+  }
+
+  /** False: Postgres refuses the values of one of them, and nothing was written since the last savepoint. */
+  private async tryReject(
+    tx: Queryable,
+    saleId: string,
+    entries: readonly OutboxEntry[],
+    reason: RejectReason,
+  ): Promise<boolean> {
+    try {
+      await tx.rows(reject, rejectValues(saleId, entries, reason));
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      await tx.rows(rollbackToSavepoint);
+      return false;
     }
   }
+}
+
+function rejectValues(saleId: string, entries: readonly OutboxEntry[], reason: RejectReason): unknown[] {
+  return [saleId, ...orderColumns(entries), ...itemColumns(entries), reason];
+}
+
+function written(orders: readonly Written[]): Outcome {
+  return { written: orders, left: [], failures: [] };
 }
 
 /** Counts that an order failed alone. @returns how often it did, and whether an admin has given it up meanwhile */

@@ -1,15 +1,45 @@
 import { Injectable } from '@nestjs/common';
 import { StockStore } from '../inventory/index.js';
-import { Database, type Statement } from '../postgres/index.js';
+import { Database, type Queryable, type Statement } from '../postgres/index.js';
 
-const undelivered: Statement = {
-  name: 'returns-to-deliver',
+const salesWithReturns: Statement = {
+  name: 'sales-with-returns',
   text: `
-    SELECT r.id::text AS id, r.sale_id AS "saleId", r.epoch, o.buyer_id AS "buyerId",
+    SELECT s.id FROM sales s
+    WHERE s.archived_at IS NULL AND EXISTS (SELECT FROM stock_returns r WHERE r.sale_id = s.id)`,
+};
+
+/** Whoever numbers returns or loads the sale waits here for the other. A statement of its own: what follows must see what came before. */
+const lockSale: Statement = {
+  name: 'lock-sale-of-returns',
+  text: `
+    SELECT loaded_epoch AS "loadedEpoch", return_batch AS "lastBatch" FROM sales
+    WHERE id = $1 AND archived_at IS NULL FOR NO KEY UPDATE`,
+};
+
+/** The oldest, and that of one order before them, unless a batch is under way. */
+const numberReturns: Statement = {
+  name: 'number-returns',
+  text: `
+    WITH picked AS (
+      SELECT id FROM stock_returns WHERE order_id = $2 AND batch IS NULL
+      UNION (SELECT id FROM stock_returns WHERE sale_id = $1 AND batch IS NULL ORDER BY id LIMIT $3)
+    ), numbered AS (
+      UPDATE stock_returns r SET batch = $4 FROM picked
+      WHERE r.id = picked.id AND r.batch IS NULL
+        AND NOT EXISTS (SELECT FROM stock_returns u WHERE u.sale_id = $1 AND u.batch IS NOT NULL)
+      RETURNING 1
+    )
+    UPDATE sales SET return_batch = $4 WHERE id = $1 AND EXISTS (SELECT FROM numbered)`,
+};
+
+const batchUnderWay: Statement = {
+  name: 'returns-under-way',
+  text: `
+    SELECT r.id::text AS id, r.batch, r.order_id AS "orderId", o.buyer_id AS "buyerId",
       json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity)) AS items
     FROM stock_returns r JOIN orders o ON o.id = r.order_id JOIN order_items i ON i.order_id = o.id
-    WHERE ($1::uuid IS NULL OR r.order_id = $1) AND r.id > $2 AND r.sale_id <> ALL($4::uuid[])
-    GROUP BY r.id, o.buyer_id ORDER BY r.id LIMIT $3`,
+    WHERE r.sale_id = $1 AND r.batch IS NOT NULL GROUP BY r.id, o.buyer_id`,
 };
 
 const deleteRows: Statement = {
@@ -17,17 +47,30 @@ const deleteRows: Statement = {
   text: 'DELETE FROM stock_returns WHERE id = ANY($1::bigint[])',
 };
 
+const undo: Statement = {
+  name: 'undo-return',
+  text: 'DELETE FROM stock_returns WHERE order_id = $1 AND batch IS NULL RETURNING id',
+};
+
 const batchSize = 500;
+/** How long to wait for a sale that is being loaded: it counts what is undelivered. */
+const patienceMs = 1000;
+/** The batch that is under way, one that somebody else began meanwhile, and its own. */
+const batchesForOneOrder = 3;
 
 interface StockReturn {
   readonly id: string;
-  readonly saleId: string;
-  readonly epoch: number;
+  readonly batch: number;
+  readonly orderId: string;
   readonly buyerId: string;
   readonly items: readonly { readonly ticketTypeId: string; readonly quantity: number }[];
 }
 
-/** Brings stock that Postgres gave back to Redis: the outbox in the other direction. Safe to repeat and to run at once. */
+/**
+ * Brings stock that Postgres gave back to Redis: the outbox in the other direction. Returns are numbered in batches, one of which is
+ * under way at a time, so Redis tells a repeat by the number of the last. Safe to repeat and to run at once.
+ * Source: docs/protocol.md, "release".
+ */
 @Injectable()
 export class ReturnStock {
   constructor(
@@ -35,30 +78,63 @@ export class ReturnStock {
     private readonly stock: StockStore,
   ) {}
 
+  /** Sales of which something is undelivered. @throws DomainError `unavailable` */
+  async salesWithReturns(): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(salesWithReturns)).map(({ id }) => id);
+  }
+
   /**
-   * Delivers what is undelivered, of one order or of all. A return of another epoch, or of a sale that is not loaded,
-   * stays: a reload counts it. @returns how many orders gave stock back. @throws what the first sale that failed threw,
-   * when the others are through
+   * Delivers what is undelivered in a sale: one batch at least, and more until `performance.now()` is past `untilMs`. What Redis does not
+   * take (another load, not loaded) stays: a reload counts it.
+   * @returns how many orders gave stock back. @throws DomainError `unavailable`
    */
-  async deliver(orderId: string | null = null): Promise<number> {
-    const failures = new Map<string, unknown>();
+  async deliverSale(saleId: string, untilMs: number): Promise<number> {
     let delivered = 0;
-    for (let last = '0', more = true; more;) {
-      const except = [...failures.keys()]; // they would fail again, and take their time
-      const rows = await this.database.rows<StockReturn>(undelivered, [orderId, last, batchSize, except]);
-      const outcomes = await Promise.all(
-        rows.map((row) =>
-          this.stock.release(row.saleId, row).catch((error: unknown) => void failures.set(row.saleId, error)),
-        ),
-      );
-      const done = rows.filter((_, i) => outcomes[i] === 'given-back' || outcomes[i] === 'already-done');
-      // Dies before this line? The rows are delivered again, and `release` knows them.
-      if (done.length > 0) await this.database.rows(deleteRows, [done.map(({ id }) => id)]);
-      delivered += done.length;
-      last = rows.at(-1)?.id ?? last;
-      more = rows.length === batchSize;
-    }
-    for (const failure of failures.values()) throw failure;
+    do {
+      const orders = await this.deliverBatch(saleId, null);
+      if (orders.length === 0) break;
+      delivered += orders.length;
+    } while (performance.now() < untilMs);
     return delivered;
+  }
+
+  /** Delivers what an order gave back, before what waits in the sale. @throws DomainError `unavailable` */
+  async deliverOrder(saleId: string, orderId: string): Promise<void> {
+    for (let batch = 0; batch < batchesForOneOrder; batch++) {
+      const orders = await this.deliverBatch(saleId, orderId);
+      if (orders.length === 0 || orders.includes(orderId)) break;
+    }
+  }
+
+  /**
+   * Takes back the return of an order that is on no way to Redis yet, within a transaction that holds the gate: Redis still counts its
+   * tickets as taken, and its buyer's. False: there is none; Redis has it, or is about to.
+   */
+  async undo(tx: Queryable, orderId: string): Promise<boolean> {
+    return (await tx.rows(undo, [orderId])).length > 0;
+  }
+
+  /** @returns the orders whose stock Redis has now; none: there was nothing, or nothing that it takes */
+  private async deliverBatch(saleId: string, first: string | null): Promise<string[]> {
+    const batch = await this.database.transaction((tx) => this.nextBatch(tx, saleId, first), patienceMs);
+    if (batch === null) return [];
+    const outcome = await this.stock.release(saleId, { ...batch, orders: batch.returns });
+    if (outcome !== 'given-back' && outcome !== 'already-done') return [];
+    // Dies before this line? The batch is under way still, and `release` knows its number.
+    await this.database.rows(deleteRows, [batch.returns.map(({ id }) => id)]);
+    return batch.returns.map(({ orderId }) => orderId);
+  }
+
+  private async nextBatch(
+    tx: Queryable,
+    saleId: string,
+    first: string | null,
+  ): Promise<{ loadedEpoch: number; number: number; returns: readonly StockReturn[] } | null> {
+    const [sale] = await tx.rows<{ loadedEpoch: number; lastBatch: number }>(lockSale, [saleId]);
+    if (sale === undefined) return null;
+    await tx.rows(numberReturns, [saleId, first, batchSize, sale.lastBatch + 1]);
+    const returns = await tx.rows<StockReturn>(batchUnderWay, [saleId]);
+    const number = returns[0]?.batch;
+    return number === undefined ? null : { loadedEpoch: sale.loadedEpoch, number, returns };
   }
 }

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError, notFound } from '../domain/index.js';
+import { DomainError, notFound, type Sale } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { OrderMarks, OrderReader, OrderRepository, ReturnStock, type LockedOrder } from '../orders/index.js';
-import { Database, rollbackToSavepoint, savepoint, type Queryable } from '../postgres/index.js';
-import { AuditLog, ReloadSale, systemActor, type Take } from '../sales/index.js';
+import { Database, gateShared, rollbackToSavepoint, savepoint, type Queryable } from '../postgres/index.js';
+import { AuditLog, MoveSale, systemActor } from '../sales/index.js';
 import { PaymentRepository, type Payment, type RefundReason } from './payment.repository.js';
 
 /**
@@ -17,7 +17,7 @@ export class TakePayment {
     private readonly orders: OrderRepository,
     private readonly payments: PaymentRepository,
     private readonly database: Database,
-    private readonly reload: ReloadSale,
+    private readonly move: MoveSale,
     private readonly returns: ReturnStock,
     private readonly stock: StockStore,
     private readonly audit: AuditLog,
@@ -77,39 +77,81 @@ export class TakePayment {
   /** After the hold expired: takes the stock again where it is there. @returns whether the order is confirmed */
   private async takeLate(payment: Payment): Promise<boolean> {
     const { saleId, orderId } = payment;
-    for (const delivered of [orderId, null]) {
-      // What Postgres has given back may not be in Redis yet: this order's own first, and where that will not do, any.
-      await this.returns.deliver(delivered);
-      const isLast = delivered === null;
-      const outcome = await this.reload.retake(saleId, (tx, take) => this.retake(tx, payment, take, isLast));
-      if (outcome !== 'again') return outcome === 'confirmed';
-    }
-    return false;
+    const taken = await this.database.transaction(async (tx) => {
+      await gateShared(tx, saleId);
+      return this.takeBackReturn(tx, payment);
+    });
+    if (taken !== 'returned') return taken === 'confirmed';
+    // What Postgres gave back may be on its way to Redis: first this order's own, then, where that will not do, some of the others'.
+    await this.returns.deliverOrder(saleId, orderId);
+    const retaken = await this.move.underGate(saleId, (tx, sale) => this.retake(tx, sale, payment, 'try'));
+    if (retaken !== 'again') return retaken === 'confirmed';
+    await this.returns.deliverSale(saleId, performance.now());
+    return (await this.move.underGate(saleId, (tx, sale) => this.retake(tx, sale, payment, 'last'))) === 'confirmed';
   }
 
-  /** Under the gate. Postgres first, Redis second, as every change: what one of them refuses is undone in the other. */
+  /** Under the gate, shared: while the stock is on no way to Redis yet, Postgres alone decides. `returned`: it is, or was. */
+  private async takeBackReturn(tx: Queryable, payment: Payment): Promise<'confirmed' | 'other' | 'returned'> {
+    const order = await this.lock(tx, payment);
+    if (!(await this.isOwed(tx, payment, order))) return this.decideAgain(tx, payment);
+    await tx.rows(savepoint);
+    if (!(await this.returns.undo(tx, payment.orderId))) return 'returned';
+    const refused = await this.orders.retake(tx, payment.saleId, payment.orderId, true);
+    if (refused === null) return this.takenLate(tx, payment);
+    await tx.rows(rollbackToSavepoint);
+    return this.refund(tx, payment, refused);
+  }
+
+  /** Under the gate, exclusive. Postgres first, Redis second, as every change: what one of them refuses is undone in the other. */
   private async retake(
     tx: Queryable,
+    sale: Sale,
     payment: Payment,
-    take: Take,
-    isLast: boolean,
+    attempt: 'try' | 'last',
   ): Promise<'confirmed' | 'other' | 'again'> {
     const order = await this.lock(tx, payment);
-    const standing = await this.payments.standing(tx, payment);
-    if (order.status !== 'expired' || standing !== 'unpaid') {
-      return (await this.decide(tx, payment)) === 'confirmed' ? 'confirmed' : 'other';
-    }
+    if (!(await this.isOwed(tx, payment, order))) return this.decideAgain(tx, payment);
     await tx.rows(savepoint);
-    const refused = await this.orders.retake(tx, payment.saleId, payment.orderId);
-    const taken = refused ?? (await take(order));
-    if (taken === 'taken') {
-      await this.payments.insert(tx, payment, null);
-      await this.note(tx, payment, 'order.paid-late');
-      return 'confirmed';
-    }
+    const refused = await this.orders.retake(tx, payment.saleId, payment.orderId, false);
+    const inRedis = refused ?? (await this.takeInRedis(tx, sale, order));
+    if (inRedis === null) return this.takenLate(tx, payment);
     await tx.rows(rollbackToSavepoint);
-    if (refused === null && !isLast) return 'again';
-    return this.refund(tx, payment, taken);
+    if (refused === null && attempt === 'try') return 'again';
+    return this.refund(tx, payment, inRedis);
+  }
+
+  /** @returns why it cannot be; null: it is done, or Redis has nothing of an archived sale */
+  private async takeInRedis(
+    tx: Queryable,
+    sale: Sale,
+    order: LockedOrder,
+  ): Promise<'sold_out' | 'limit_exceeded' | null> {
+    if (sale.archivedAt !== null) return null;
+    const { kind } = await this.move.move(tx, sale, sale.epoch, new Map(), order);
+    switch (kind) {
+      case 'taken':
+        return 'sold_out';
+      case 'limit':
+        return 'limit_exceeded';
+      case 'changed':
+        return null;
+    }
+  }
+
+  /** Whether the order, which is locked, is still expired and not paid. */
+  private async isOwed(tx: Queryable, payment: Payment, { status }: LockedOrder): Promise<boolean> {
+    return status === 'expired' && (await this.payments.standing(tx, payment)) === 'unpaid';
+  }
+
+  /** Something else came between. */
+  private async decideAgain(tx: Queryable, payment: Payment): Promise<'confirmed' | 'other'> {
+    return (await this.decide(tx, payment)) === 'confirmed' ? 'confirmed' : 'other';
+  }
+
+  private async takenLate(tx: Queryable, payment: Payment): Promise<'confirmed'> {
+    await this.payments.insert(tx, payment, null);
+    await this.note(tx, payment, 'order.paid-late');
+    return 'confirmed';
   }
 
   private async refund(tx: Queryable, payment: Payment, reason: RefundReason): Promise<'other'> {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { forEachSale } from '../inventory/index.js';
-import { moved, ReloadSale, SaleRepository, systemActor } from '../sales/index.js';
+import { ChangeSale, moved, SaleRepository, systemActor } from '../sales/index.js';
 import type { Surveyed } from './survey.js';
 
 /** Closes sales whose time is over, by Redis's clock: the one by which they sell. */
@@ -8,7 +8,7 @@ import type { Surveyed } from './survey.js';
 export class CloseSalesPass {
   constructor(
     private readonly sales: SaleRepository,
-    private readonly reload: ReloadSale,
+    private readonly changes: ChangeSale,
   ) {}
 
   /** @returns how many sales it closed */
@@ -16,7 +16,7 @@ export class CloseSalesPass {
     const now = surveyed[0]?.inspection.now;
     if (now === undefined) return 0;
     return forEachSale(await this.sales.overIds(now), async (id) => {
-      await this.reload.change(id, { actor: systemActor, action: 'sale.closed' }, (sale) =>
+      await this.changes.execute(id, { actor: systemActor, action: 'sale.closed' }, (sale) =>
         // an admin may have closed it, or moved its end, since the look
         sale.status !== 'closed' && sale.closesAt <= now ? moved(sale, 'close') : sale,
       );

@@ -3,27 +3,15 @@ import { Metrics } from '../observability/index.js';
 import { MendSales } from '../sales/index.js';
 import type { Surveyed } from './survey.js';
 
-/** A difference that only comes from reading while orders move does not stay the same for so many looks. */
-const looks = 3;
-
 /** A drift that this process saw longer ago is no news: another reconciles now. */
 const tellForMs = 60_000;
 
-interface Seen {
-  readonly difference: string;
-  /** looks at which it was the same */
-  readonly times: number;
-}
-
 /**
- * Finds sales whose stock in Redis is not what Postgres says, and has them reloaded. It only suspects; the reload looks
- * again under the gate, where nothing moves, and does nothing where all is well.
+ * Finds sales whose stock in Redis is not what Postgres says, and has them reloaded. It only suspects (a change may have come between
+ * the two readings); the reload looks again under the gate, and does nothing where all is well.
  */
 @Injectable()
 export class CompareStockPass {
-  /** differences of the last look, by sale */
-  private seen: ReadonlyMap<string, Seen> = new Map();
-
   private last = { drift: 0, untilMs: -Infinity };
 
   constructor(
@@ -38,25 +26,14 @@ export class CompareStockPass {
 
   /** @returns how many sales were reloaded */
   async run(sales: readonly Surveyed[]): Promise<number> {
-    const seen = new Map<string, Seen>();
-    const suspects = sales.filter((sale) => this.isSuspect(sale, seen));
-    this.seen = seen;
+    const suspects = sales.filter(
+      ({ epoch, inspection, difference }) => !inspection.sound || inspection.epoch !== epoch || difference.size > 0,
+    );
     this.last = {
       drift: suspects.reduce((sum, sale) => sum + driftOf(sale), 0),
       untilMs: performance.now() + tellForMs,
     };
     return this.sales.mendAll(suspects.map(({ id }) => id));
-  }
-
-  private isSuspect({ id, epoch, returns, inspection, difference }: Surveyed, seen: Map<string, Seen>): boolean {
-    if (!inspection.sound || inspection.epoch !== epoch) return true;
-    if (difference.size === 0) return false;
-    if (inspection.outboxSize === 0 && returns === 0) return true;
-    const now = JSON.stringify([...difference]);
-    const before = this.seen.get(id);
-    const times = before?.difference === now ? before.times + 1 : 1;
-    seen.set(id, { difference: now, times });
-    return times >= looks;
   }
 }
 

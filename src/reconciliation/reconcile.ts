@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type Count, type Distribution, type Family, Metrics } from '../observability/index.js';
+import { forEachSale } from '../inventory/index.js';
 import { ReturnStock } from '../orders/index.js';
 import { Database, type Queryable, type Statement } from '../postgres/index.js';
 import { ArchiveSalesPass } from './archive-sales.pass.js';
@@ -100,6 +101,11 @@ export class Reconcile {
     }
   }
 
+  private async deliverReturns(): Promise<number> {
+    const untilMs = performance.now() + 1000;
+    return forEachSale(await this.returns.salesWithReturns(), (id) => this.returns.deliverSale(id, untilMs));
+  }
+
   private async passes(): Promise<Reconciliation> {
     const startedAt = performance.now();
     const failures: unknown[] = [];
@@ -121,7 +127,7 @@ export class Reconcile {
       }
     };
     const expired = await run('expire', () => this.expireHolds.run());
-    const returned = await run('return', () => this.returns.deliver());
+    const returned = await run('return', () => this.deliverReturns());
     const sales = await this.survey.take((error) => {
       failed('survey', error);
     });

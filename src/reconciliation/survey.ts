@@ -1,28 +1,25 @@
 import { Injectable } from '@nestjs/common';
-import { askOfSales, StockStore, type Inspection } from '../inventory/index.js';
+import { askOfSales, balanceOf, StockStore, type Inspection } from '../inventory/index.js';
 import { Database, type Statement } from '../postgres/index.js';
 
 const ledgers: Statement = {
   name: 'sale-ledgers',
   text: `
-    SELECT s.id, s.epoch, (SELECT count(*) FROM stock_returns r WHERE r.sale_id = s.id) AS returns,
-      json_object_agg(t.id, t.capacity - t.taken) AS "left"
+    SELECT s.id, s.epoch, json_object_agg(t.id, t.capacity - t.taken + t.written - t.returned) AS balances
     FROM sales s JOIN ticket_types t ON t.sale_id = s.id WHERE s.archived_at IS NULL GROUP BY s.id`,
 };
 
 interface Ledger {
   readonly id: string;
   readonly epoch: number;
-  /** returns that Redis may not have yet */
-  readonly returns: number;
-  /** capacity − taken by ticket type */
-  readonly left: Readonly<Record<string, number>>;
+  /** by ticket type, what Redis must account for (`balanceOf`) */
+  readonly balances: Readonly<Record<string, number>>;
 }
 
 /** A sale as Postgres and Redis had it a moment apart. */
 export interface Surveyed extends Ledger {
   readonly inspection: Inspection;
-  /** by ticket type: what does not add up, or has not yet, since the two were not read at one instant */
+  /** by ticket type: what does not add up. At one epoch that is a drift, however much is on its way meanwhile */
   readonly difference: ReadonlyMap<string, number>;
 }
 
@@ -44,9 +41,9 @@ export class Survey {
   private async survey(sale: Ledger): Promise<Surveyed> {
     const inspection = await this.stock.inspect(sale.id);
     const difference = new Map<string, number>();
-    for (const [id, left] of Object.entries(sale.left)) {
-      const inRedis = (inspection.available.get(id) ?? 0) + (inspection.queued.get(id) ?? 0);
-      if (left !== inRedis) difference.set(id, left - inRedis);
+    for (const [id, balance] of Object.entries(sale.balances)) {
+      const inRedis = balanceOf(inspection, id);
+      if (balance !== inRedis) difference.set(id, balance - inRedis);
     }
     return { ...sale, inspection, difference };
   }

@@ -1,18 +1,7 @@
 /** The keys of one sale. `sale` is its hash; the others are described in docs/protocol.md. */
-export type SaleKey =
-  'sale' | 'stock' | 'buyers' | 'queued' | 'queued-at' | 'queued-by' | 'queued-sum' | 'idem' | 'returned';
+export type SaleKey = 'sale' | 'stock' | 'buyers' | 'queued' | 'queued-at' | 'queued-by' | 'idem';
 
-export const saleKeys: readonly SaleKey[] = [
-  'sale',
-  'stock',
-  'buyers',
-  'queued',
-  'queued-at',
-  'queued-by',
-  'queued-sum',
-  'idem',
-  'returned',
-];
+export const saleKeys: readonly SaleKey[] = ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-by', 'idem'];
 
 /** Every key of a sale carries its id as hash tag: one sale is one Cluster slot, and one script sees it whole. */
 export function saleKey(saleId: string, key: SaleKey): string {

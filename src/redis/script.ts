@@ -12,6 +12,9 @@ export interface Script<Outcome> {
   parse(reply: unknown): Outcome;
 }
 
+/** More than any call of ours needs, and less than Lua and the client can take: what may grow with a sale is sent in parts. */
+const maxArguments = 5000;
+
 const digests = new WeakMap<object, string>();
 
 function digestOf(script: Script<unknown>): string {
@@ -25,7 +28,7 @@ function digestOf(script: Script<unknown>): string {
 
 /**
  * Runs a script on one sale by EVALSHA, and by EVAL where the server has not seen it yet (it then ran nothing).
- * @throws DomainError `unavailable` when Redis cannot answer; the script may still have run
+ * @throws DomainError `unavailable` when Redis cannot answer; the script may still have run. Error for more than 5000 arguments
  */
 export async function runScript<Outcome>(
   client: Redis | Cluster,
@@ -34,6 +37,7 @@ export async function runScript<Outcome>(
   args: readonly (string | number)[],
   extraKeys: readonly string[] = [],
 ): Promise<Outcome> {
+  if (args.length > maxArguments) throw new Error(`${script.name}: ${args.length} arguments in one call`);
   const keys = script.keys.map((key) => saleKey(saleId, key)).concat(extraKeys);
   try {
     return script.parse(await client.evalsha(digestOf(script), keys.length, ...keys, ...args));

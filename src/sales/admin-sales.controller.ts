@@ -16,8 +16,9 @@ import {
   type Admin,
   type Page,
 } from '../http/index.js';
+import { ChangeSale } from './change-sale.js';
 import { CreateSale } from './create-sale.js';
-import { ReloadSale } from './reload-sale.js';
+import { DeleteDraft } from './delete-draft.js';
 import { CreateSaleBody, PatchSaleBody } from './sale-body.js';
 import { moved, patched } from './sale-edit.js';
 import { SaleQueries } from './sale-queries.js';
@@ -30,7 +31,8 @@ export class AdminSalesController {
   constructor(
     private readonly sales: SaleQueries,
     private readonly creation: CreateSale,
-    private readonly reload: ReloadSale,
+    private readonly changes: ChangeSale,
+    private readonly drafts: DeleteDraft,
   ) {}
 
   @Post()
@@ -73,7 +75,7 @@ export class AdminSalesController {
     @CurrentAdmin() admin: Admin,
   ): Promise<SaleView> {
     const audit = { actor: admin.name, action: 'sale.changed', details: Object.fromEntries(Object.entries(body)) };
-    return this.sales.view(await this.reload.change(saleId, audit, (sale) => patched(sale, body)));
+    return this.sales.view(await this.changes.execute(saleId, audit, (sale) => patched(sale, body)));
   }
 
   @Delete(':saleId')
@@ -82,7 +84,7 @@ export class AdminSalesController {
   @ApiNoContentResponse({ description: 'the draft is gone' })
   @Problems('not_found', 'invalid_transition')
   async delete(@Id('saleId') saleId: string, @CurrentAdmin() admin: Admin): Promise<void> {
-    await this.reload.deleteDraft(saleId, { actor: admin.name, action: 'sale.deleted' });
+    await this.drafts.execute(saleId, { actor: admin.name, action: 'sale.deleted' });
   }
 
   @Post(':saleId/open')
@@ -130,6 +132,6 @@ export class AdminSalesController {
 
   private async move(saleId: string, step: SaleStep, action: string, admin: Admin): Promise<SaleView> {
     const audit = { actor: admin.name, action };
-    return this.sales.view(await this.reload.change(saleId, audit, (sale) => moved(sale, step)));
+    return this.sales.view(await this.changes.execute(saleId, audit, (sale) => moved(sale, step)));
   }
 }

@@ -51,7 +51,7 @@ export class ArchiveSale {
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) return false;
       // what is unsound may hide an outbox: the reload counts it first
-      const { well, inspection } = await this.reader.read(tx, sale);
+      const { well, inspection } = await this.reader.read(sale);
       if (!well || inspection.outboxSize > 0) return false;
       if ((await tx.rows(archive, [saleId])).length === 0) return false;
       await tx.rows(dropReturns, [saleId]);

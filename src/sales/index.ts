@@ -1,7 +1,10 @@
 export { ArchiveSale } from './archive-sale.js';
 export { AuditLog, systemActor, type AuditEntry } from './audit-log.js';
+export { ChangeSale } from './change-sale.js';
+export { DeleteDraft } from './delete-draft.js';
 export { MendSales } from './mend-sales.js';
-export { ReloadSale, type Take } from './reload-sale.js';
+export { MoveSale } from './move-sale.js';
+export { ReloadSale } from './reload-sale.js';
 export { moved } from './sale-edit.js';
 export { TicketTypeInventory } from './sale-view.js';
 export { SaleQueries } from './sale-queries.js';

@@ -91,7 +91,7 @@ export function moved(sale: Sale, step: SaleStep): Sale {
 
 function newTicketType(input: TicketTypeInput): TicketType {
   const { name, priceMinor, currency, capacity, maxPerOrder } = input;
-  return { id: newId(), name, priceMinor, currency, capacity, taken: 0, maxPerOrder };
+  return { id: newId(), name, priceMinor, currency, capacity, taken: 0, written: 0, returned: 0, maxPerOrder };
 }
 
 function patchedTypes(sale: Sale, patches: NonNullable<SalePatch['ticketTypes']>): TicketType[] {

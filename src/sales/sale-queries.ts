@@ -42,15 +42,16 @@ export class SaleQueries {
   }
 
   /** Where every ticket is, exactly: under the gate nothing moves. @throws DomainError `not_found` */
-  inventory(saleId: string): Promise<InventoryView> {
+  async inventory(saleId: string): Promise<InventoryView> {
+    // before the gate: a sale with many holds would keep everybody from it, and to confirm one needs no gate in any case
+    const held = await this.sales.held(saleId);
     return this.database.transaction(async (tx) => {
       await gateExclusive(tx, saleId);
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) throw notFound('sale');
-      const { figures, sound } = await this.reader.read(tx, sale);
-      const held = await this.sales.held(saleId, tx);
+      const { figures, sound } = await this.reader.read(sale);
       const ticketTypes = figures.map(({ ticketTypeId, capacity, available, queued, taken }) => {
-        const reserved = held.get(ticketTypeId) ?? 0;
+        const reserved = Math.min(taken, held.get(ticketTypeId) ?? 0);
         const drift = capacity - available - queued - taken;
         return { ticketTypeId, capacity, available, queued, reserved, confirmed: taken - reserved, drift };
       });

@@ -1,5 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { attemptsUntilDead, type BuyerField, type PaymentMode, type Sale, type SaleStatus } from '../domain/index.js';
+import {
+  attemptsUntilDead,
+  notFound,
+  type BuyerField,
+  type PaymentMode,
+  type Sale,
+  type SaleStatus,
+} from '../domain/index.js';
+import type { SaleFields } from '../inventory/index.js';
 import { AdminQueries, Database, type Queryable, type Statement } from '../postgres/index.js';
 
 const find: Statement = {
@@ -9,7 +17,7 @@ const find: Statement = {
       s.max_per_buyer AS "maxPerBuyer", s.payment, s.currency, s.buyer_fields AS "buyerFields", s.epoch, s.archived_at AS "archivedAt",
       s.created_at AS "createdAt", s.updated_at AS "updatedAt",
       (SELECT json_agg(json_build_object('id', t.id, 'name', t.name, 'priceMinor', t.price_minor, 'capacity', t.capacity,
-          'taken', t.taken, 'maxPerOrder', t.max_per_order) ORDER BY t.position)
+          'taken', t.taken, 'written', t.written, 'returned', t.returned, 'maxPerOrder', t.max_per_order) ORDER BY t.position)
         FROM ticket_types t WHERE t.sale_id = s.id) AS "ticketTypes"
     FROM sales s WHERE s.id = $1`,
 };
@@ -47,6 +55,22 @@ const updateCapacities: Statement = {
   text: `
     UPDATE ticket_types t SET capacity = c.capacity
     FROM unnest($2::uuid[], $3::int[]) AS c (id, capacity) WHERE t.sale_id = $1 AND t.id = c.id`,
+};
+
+const setEpoch: Statement = { name: 'set-epoch', text: 'UPDATE sales SET epoch = $2 WHERE id = $1' };
+
+/** First of all, so that nobody numbers returns meanwhile. */
+const setLoadedEpoch: Statement = {
+  name: 'set-loaded-epoch',
+  text: 'UPDATE sales SET epoch = $2, loaded_epoch = $2 WHERE id = $1 RETURNING return_batch AS "returnBatch"',
+};
+
+/** What follows counts them. */
+const forgetMovements: Statement = {
+  name: 'forget-movements',
+  text: `
+    WITH types AS (UPDATE ticket_types SET written = 0, returned = 0 WHERE sale_id = $1)
+    DELETE FROM stock_returns WHERE sale_id = $1`,
 };
 
 const deleteSale: Statement = { name: 'delete-sale', text: 'DELETE FROM sales WHERE id = $1' };
@@ -112,6 +136,8 @@ interface SaleRow {
         readonly priceMinor: number;
         readonly capacity: number;
         readonly taken: number;
+        readonly written: number | bigint;
+        readonly returned: number | bigint;
         readonly maxPerOrder: number;
       }[]
     | null;
@@ -224,6 +250,22 @@ export class SaleRepository {
     await this.insertTicketTypes(tx, sale);
   }
 
+  /** Moves a sale to that epoch. */
+  async setEpoch(tx: Queryable, saleId: string, epoch: number): Promise<void> {
+    await tx.rows(setEpoch, [saleId, epoch]);
+  }
+
+  /**
+   * Moves a sale to the epoch of a load, and forgets what moved between the servers before: the load counts it.
+   * @returns the number of the last batch of returns
+   */
+  async beginLoad(tx: Queryable, saleId: string, epoch: number): Promise<number> {
+    const [sale] = await tx.rows<{ returnBatch: number }>(setLoadedEpoch, [saleId, epoch]);
+    if (sale === undefined) throw notFound('sale');
+    await tx.rows(forgetMovements, [saleId]);
+    return sale.returnBatch;
+  }
+
   async delete(tx: Queryable, saleId: string): Promise<void> {
     await tx.rows(deleteSale, [saleId]);
   }
@@ -242,6 +284,11 @@ export class SaleRepository {
   }
 }
 
+/** What Redis knows of a sale beside its stock. */
+export function saleFields({ status, opensAt, closesAt, maxPerBuyer }: Sale): SaleFields {
+  return { status, opensAt, closesAt, maxPerBuyer };
+}
+
 function currencyOf(sale: Sale): string {
   const [first] = sale.ticketTypes;
   if (first === undefined) throw new Error(`sale ${sale.id} has no ticket type`);
@@ -255,14 +302,18 @@ function toSale(row: SaleRow): Sale {
     status: row.status as SaleStatus,
     payment: row.payment as PaymentMode,
     buyerFields: row.buyerFields as BuyerField[],
-    ticketTypes: (ticketTypes ?? []).map(({ id, name, priceMinor, capacity, taken, maxPerOrder }) => ({
-      id,
-      name,
-      priceMinor,
-      currency,
-      capacity,
-      taken,
-      maxPerOrder,
-    })),
+    ticketTypes: (ticketTypes ?? []).map(
+      ({ id, name, priceMinor, capacity, taken, written, returned, maxPerOrder }) => ({
+        id,
+        name,
+        priceMinor,
+        currency,
+        capacity,
+        taken,
+        written: Number(written),
+        returned: Number(returned),
+        maxPerOrder,
+      }),
+    ),
   };
 }

@@ -4,8 +4,12 @@ import { AdminSalesController } from './admin-sales.controller.js';
 import { ArchiveSale } from './archive-sale.js';
 import { AuditController } from './audit.controller.js';
 import { AuditLog } from './audit-log.js';
+import { ChangeSale } from './change-sale.js';
 import { CreateSale } from './create-sale.js';
+import { DeleteDraft } from './delete-draft.js';
+import { LoadSale } from './load-sale.js';
 import { MendSales } from './mend-sales.js';
+import { MoveSale } from './move-sale.js';
 import { ReloadSale } from './reload-sale.js';
 import { SaleFiguresReader } from './sale-figures.js';
 import { SaleQueries } from './sale-queries.js';
@@ -23,7 +27,11 @@ import { StockReader } from './stock-reader.js';
     SaleFiguresReader,
     StockReader,
     AuditLog,
+    LoadSale,
     ReloadSale,
+    MoveSale,
+    ChangeSale,
+    DeleteDraft,
     ArchiveSale,
     MendSales,
     CreateSale,
@@ -35,6 +43,9 @@ import { StockReader } from './stock-reader.js';
     SaleQueries,
     AuditLog,
     ReloadSale,
+    MoveSale,
+    ChangeSale,
+    DeleteDraft,
     ArchiveSale,
     MendSales,
     CreateSale,

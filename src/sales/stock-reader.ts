@@ -1,19 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { OrderStatus, Sale } from '../domain/index.js';
+import type { Sale } from '../domain/index.js';
 import { StockStore, type Inspection } from '../inventory/index.js';
-import type { Queryable, Statement } from '../postgres/index.js';
-
-const undelivered: Statement = {
-  name: 'undelivered-returns',
-  text: `
-    SELECT r.id::text AS id, r.epoch, i.ticket_type_id AS "ticketTypeId", i.quantity
-    FROM stock_returns r JOIN order_items i ON i.order_id = r.order_id WHERE r.sale_id = $1`,
-};
-
-const statuses: Statement = {
-  name: 'order-statuses',
-  text: 'SELECT id, status FROM orders WHERE id = ANY($1::uuid[])',
-};
 
 /** Where every ticket of one type is. */
 export interface StockFigures {
@@ -39,59 +26,27 @@ export interface StockReading {
 }
 
 /**
- * Reads a sale's stock in both stores. Under the gate, held exclusively, the reading is exact: nobody writes orders or
- * gives tickets back meanwhile (cancel and expire hold it shared), and everything in Redis is read at one instant.
+ * Reads a sale's stock in both stores: a few numbers a ticket type, however many orders are on their way. Exact where the gate was
+ * held exclusively since the sale was read from Postgres: nobody writes orders or gives tickets back meanwhile.
  */
 @Injectable()
 export class StockReader {
   constructor(private readonly stock: StockStore) {}
 
-  async read(tx: Queryable, sale: Sale): Promise<StockReading> {
-    const returns = await tx.rows<{ id: string; epoch: number; ticketTypeId: string; quantity: number }>(undelivered, [
-      sale.id,
-    ]);
-    const written = (await this.stock.isTrusted(sale.id))
-      ? await this.writtenOfOutbox(tx, sale.id)
-      : new Map<string, OrderStatus>(); // to be reloaded in any case, and there may be many
-    const returnIds = [...new Set(returns.map(({ id }) => id))];
-    const writtenIds = [...written.keys()];
-    const inspection = inspectionOf(sale, await this.stock.inspect(sale.id, returnIds, writtenIds));
-
-    const returning = new Tally();
-    const given = new Set(returnIds.filter((_, index) => inspection.returned[index] === true));
-    for (const row of returns) {
-      if (row.epoch === sale.epoch && !given.has(row.id)) returning.add(row.ticketTypeId, row.quantity);
-    }
-    const settling = new Tally();
-    for (const entry of inspection.entries) {
-      for (const { ticketTypeId, quantity } of entry?.items ?? []) {
-        settling.add(ticketTypeId, quantity);
-        if (entry !== null && written.get(entry.id) === 'rejected') returning.add(ticketTypeId, quantity);
-      }
-    }
-
-    const figures = sale.ticketTypes.map(({ id, capacity, taken }): StockFigures => {
+  /** @throws DomainError `unavailable` */
+  async read(sale: Sale): Promise<StockReading> {
+    const inspection = inspectionOf(sale, await this.stock.inspect(sale.id));
+    const figures = sale.ticketTypes.map(({ id, capacity, taken, written, returned }): StockFigures => {
       const available = inspection.available.get(id) ?? 0;
-      const queued = (inspection.queued.get(id) ?? 0) - settling.of(id);
-      const drift = capacity - available - queued - taken - returning.of(id);
-      return { ticketTypeId: id, capacity, available, queued, taken, returning: returning.of(id), drift };
+      // Never below 0: what Redis settled or gave back more often than Postgres said is a drift.
+      const settling = Math.max(0, written - (inspection.settled.get(id) ?? 0));
+      const returning = Math.max(0, returned - (inspection.returned.get(id) ?? 0));
+      const queued = (inspection.queued.get(id) ?? 0) - settling;
+      const drift = capacity - available - queued - taken - returning;
+      return { ticketTypeId: id, capacity, available, queued, taken, returning, drift };
     });
     const sound = inspection.sound && inspection.epoch === sale.epoch;
     return { figures, sound, well: sound && figures.every(({ drift }) => drift === 0), inspection };
-  }
-
-  private async writtenOfOutbox(tx: Queryable, saleId: string): Promise<Map<string, OrderStatus>> {
-    const written = new Map<string, OrderStatus>();
-    for await (const ids of this.stock.outboxIds(saleId)) {
-      for (const [id, status] of await this.written(tx, ids)) written.set(id, status);
-    }
-    return written;
-  }
-
-  /** Those of the orders that Postgres has, with their status. */
-  async written(tx: Queryable, orderIds: readonly string[]): Promise<Map<string, OrderStatus>> {
-    const rows = await tx.rows<{ id: string; status: OrderStatus }>(statuses, [orderIds]);
-    return new Map(rows.map(({ id, status }) => [id, status]));
   }
 }
 
@@ -101,20 +56,17 @@ export class StockReader {
  */
 export function inspectionOf(sale: Sale, inspection: Inspection): Inspection {
   if (sale.archivedAt === null) return inspection;
-  const available = new Map(sale.ticketTypes.map(({ id, capacity, taken }) => [id, capacity - taken]));
-  const empty = { queued: new Map<string, number>(), outboxSize: 0, oldestAt: null, entries: [] };
-  return { ...inspection, ...empty, epoch: sale.epoch, sound: true, available };
-}
-
-/** Sums by ticket type. */
-export class Tally {
-  private readonly sums = new Map<string, number>();
-
-  add(id: string, quantity: number): void {
-    this.sums.set(id, this.of(id) + quantity);
-  }
-
-  of(id: string): number {
-    return this.sums.get(id) ?? 0;
-  }
+  const by = (count: (type: Sale['ticketTypes'][number]) => number): ReadonlyMap<string, number> =>
+    new Map(sale.ticketTypes.map((type) => [type.id, count(type)]));
+  return {
+    ...inspection,
+    epoch: sale.epoch,
+    sound: true,
+    available: by(({ capacity, taken }) => capacity - taken),
+    queued: new Map(),
+    settled: by(({ written }) => written),
+    returned: by(({ returned }) => returned),
+    outboxSize: 0,
+    oldestAt: null,
+  };
 }

@@ -182,7 +182,7 @@ export const orderScenarios: Readonly<Record<string, Scenario>> = {
     const sale = await stage.openSale();
     await stage.undelivered(sale, 'a', { quantities: [2, 1] });
     await stage.undelivered(sale, 'b');
-    return { sale, run: (process) => process.get(ReturnStock).deliver() };
+    return { sale, run: (process) => process.get(ReturnStock).deliverSale(sale.id, Infinity) };
   },
 };
 

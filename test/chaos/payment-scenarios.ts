@@ -16,7 +16,7 @@ export const paymentScenarios: Readonly<Record<string, Scenario>> = {
   'late payment': async (stage) => {
     const sale = await stage.openSale();
     const order = await expired(stage, sale);
-    await stage.get(ReturnStock).deliver(order.id);
+    await stage.get(ReturnStock).deliverOrder(sale.id, order.id);
     return { ...paid(sale, order), reloads: 'after a crash', verify: () => expectPaid(stage, order) };
   },
 
@@ -29,7 +29,7 @@ export const paymentScenarios: Readonly<Record<string, Scenario>> = {
   'late payment that finds no stock': async (stage) => {
     const sale = await stage.openSale([2, 2]);
     const order = await expired(stage, sale);
-    await stage.get(ReturnStock).deliver(order.id);
+    await stage.get(ReturnStock).deliverOrder(sale.id, order.id);
     await stage.accepted(sale, 'quick', { quantities: [0, 2] });
     return {
       ...paid(sale, order),

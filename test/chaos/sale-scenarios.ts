@@ -7,7 +7,7 @@ import { CloseSalesPass } from '../../src/reconciliation/close-sales.pass.js';
 import { Reconcile } from '../../src/reconciliation/reconcile.js';
 import { Survey } from '../../src/reconciliation/survey.js';
 import { CreateSale } from '../../src/sales/create-sale.js';
-import { moved, ReloadSale } from '../../src/sales/index.js';
+import { ChangeSale, DeleteDraft, moved, ReloadSale } from '../../src/sales/index.js';
 import { patched, type SalePatch } from '../../src/sales/sale-edit.js';
 import { rethrow } from '../support/rethrow.js';
 import type { MortalProcess } from './mortal-process.js';
@@ -63,7 +63,7 @@ export const saleScenarios: Readonly<Record<string, Scenario>> = {
 
   'deletion of a draft': async (stage) => {
     const sale = await stage.draft();
-    const remove = (process: MortalProcess): Promise<void> => process.get(ReloadSale).deleteDraft(sale.id, by);
+    const remove = (process: MortalProcess): Promise<void> => process.get(DeleteDraft).execute(sale.id, by);
     return {
       sale,
       reloads: 'after a crash',
@@ -128,7 +128,7 @@ async function busySale(stage: Stage): Promise<Sale> {
 
 /** Lets its time be over. */
 async function end(stage: Stage, sale: Sale): Promise<void> {
-  await stage.get(ReloadSale).change(sale.id, by, (now) => ({ ...now, closesAt: new Date(Date.now() - 1000) }));
+  await stage.get(ChangeSale).execute(sale.id, by, (now) => ({ ...now, closesAt: new Date(Date.now() - 1000) }));
 }
 
 async function expectStatus(stage: Stage, sale: Sale, status: string): Promise<void> {
@@ -137,7 +137,7 @@ async function expectStatus(stage: Stage, sale: Sale, status: string): Promise<v
 
 function step(stage: Stage, sale: Sale, name: SaleStep, status: string): Promise<Scene> {
   const run = (process: MortalProcess): Promise<Sale> =>
-    process.get(ReloadSale).change(sale.id, by, (now) => moved(now, name));
+    process.get(ChangeSale).execute(sale.id, by, (now) => moved(now, name));
   return Promise.resolve({
     sale,
     reloads: 'after a crash',
@@ -156,7 +156,7 @@ function capacity(stage: Stage, sale: Sale, to: number): Promise<Scene> {
 
 function patch(stage: Stage, sale: Sale, change: SalePatch): Promise<Scene> {
   const run = (process: MortalProcess): Promise<Sale> =>
-    process.get(ReloadSale).change(sale.id, by, (now) => patched(now, change));
+    process.get(ChangeSale).execute(sale.id, by, (now) => patched(now, change));
   return Promise.resolve({
     sale,
     reloads: 'after a crash',

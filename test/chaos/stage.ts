@@ -12,7 +12,7 @@ import { Database } from '../../src/postgres/index.js';
 import type { OrdersJob } from '../../src/queue/index.js';
 import { queuePrefix, RedisServer, saleKey } from '../../src/redis/index.js';
 import { CreateSale } from '../../src/sales/create-sale.js';
-import { moved, ReloadSale, SaleRepository } from '../../src/sales/index.js';
+import { ChangeSale, moved, ReloadSale, SaleRepository } from '../../src/sales/index.js';
 import { newSale, type SaleInput } from '../../src/sales/sale-edit.js';
 import { Journal } from '../support/invariants.js';
 import { startTestServers, type TestServers } from '../support/servers.js';
@@ -105,7 +105,7 @@ export class Stage {
   }
 
   async move(sale: Sale, step: SaleStep): Promise<Sale> {
-    return this.get(ReloadSale).change(sale.id, { actor: 'admin', action: `sale.${step}` }, (now) => moved(now, step));
+    return this.get(ChangeSale).execute(sale.id, { actor: 'admin', action: `sale.${step}` }, (now) => moved(now, step));
   }
 
   /** An order that was accepted and queued. */

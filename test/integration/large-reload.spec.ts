@@ -6,6 +6,7 @@ import { Metrics } from '../../src/observability/index.js';
 import { AdminQueries, Database, type Queryable } from '../../src/postgres/index.js';
 import { RedisServer, saleKey } from '../../src/redis/index.js';
 import { AuditLog, ReloadSale } from '../../src/sales/index.js';
+import { LoadSale } from '../../src/sales/load-sale.js';
 import { StockReader } from '../../src/sales/stock-reader.js';
 import { startBackend } from '../support/backend.js';
 import { draftOf } from '../support/loaded-sale.js';
@@ -47,7 +48,8 @@ beforeAll(async () => {
   const stock = new StockStore(redis);
   const audit = new AuditLog(new AdminQueries(database));
   const { sales, snapshots } = backend;
-  reload = new ReloadSale(database, sales, stock, new StockReader(stock), audit, snapshots, new Metrics());
+  const loader = new LoadSale(sales, stock);
+  reload = new ReloadSale(database, sales, new StockReader(stock), loader, audit, snapshots, new Metrics());
 });
 afterAll(async () => {
   redis.close();

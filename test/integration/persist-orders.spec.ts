@@ -42,7 +42,7 @@ async function statusesOf(sale: LoadedTestSale, orders: readonly QueuedOrder[]):
 async function expectAtRest(sale: LoadedTestSale): Promise<void> {
   const row = await backend.sales.find(sale.id);
   if (row === null) throw new Error('no such sale');
-  const { figures, inspection, well } = await backend.reader.read(backend.database, row);
+  const { figures, inspection, well } = await backend.reader.read(row);
   expect({ outbox: inspection.outboxSize, well, drift: figures.map(({ drift }) => drift) }).toEqual({
     outbox: 0,
     well: true,
@@ -260,7 +260,7 @@ describe('when the limit changes while orders wait', () => {
   test('downwards, then what was accepted before is still good', async () => {
     const sale = await backend.openSale({ maxPerBuyer: 5 });
     const orders = await accepted(sale, { quantities: [3] }, { quantities: [2] });
-    await backend.reload.change(sale.id, { actor: 'test', action: 'sale.updated' }, (before) => ({
+    await backend.changes.execute(sale.id, { actor: 'test', action: 'sale.updated' }, (before) => ({
       ...before,
       maxPerBuyer: 1,
     }));
@@ -272,7 +272,7 @@ describe('when the limit changes while orders wait', () => {
   test('upwards, then orders may come in any order: each was within the limit of its time', async () => {
     const sale = await backend.openSale({ maxPerBuyer: 2 });
     const early = await accepted(sale, { quantities: [2] });
-    await backend.reload.change(sale.id, { actor: 'test', action: 'sale.updated' }, (before) => ({
+    await backend.changes.execute(sale.id, { actor: 'test', action: 'sale.updated' }, (before) => ({
       ...before,
       maxPerBuyer: 4,
     }));

@@ -8,7 +8,7 @@ import { moved } from '../../src/sales/sale-edit.js';
 import type { ReserveOutcome } from '../../src/inventory/index.js';
 import { connectBackend, factsOf, type Backend, type PostgresFacts } from '../support/backend.js';
 import { FaultyStock, Mishap, type Fault } from '../support/faulty-stock.js';
-import { draftOf, imageOf } from '../support/loaded-sale.js';
+import { draftOf, imageOf, stockCounts } from '../support/loaded-sale.js';
 import { SaleModel, type ModelEdit } from '../support/model.js';
 import { startTestServers, type TestServers } from '../support/servers.js';
 
@@ -168,6 +168,7 @@ class Trial {
     );
     await this.persist([...this.model.redis.outbox.keys()], 1);
     await this.deliver();
+    await this.deliver();
     await this.both(
       'mend',
       () => this.backend.reload.mend(this.id),
@@ -290,17 +291,15 @@ class Trial {
     );
   }
 
-  /** One after the other, so that it is known which one a fault strikes. */
+  /** One batch: the one under way, or all that waits. */
   private async deliver(): Promise<void> {
-    for (const { orderId } of [...this.model.postgres.returns]) {
-      await this.both(
-        'deliver',
-        () => this.backend.returns.deliver(orderId).then(ignore),
-        () => {
-          this.model.deliver(orderId);
-        },
-      );
-    }
+    await this.both(
+      'deliver',
+      () => this.backend.returns.deliverSale(this.id, 0).then(ignore),
+      () => {
+        this.model.deliver();
+      },
+    );
   }
 
   private async mend(times: number): Promise<void> {
@@ -324,16 +323,36 @@ class Trial {
     await Promise.all([this.backend.reload.mend(this.id), this.backend.persist.execute(this.id, ids)]);
     this.model.mend();
     this.model.persist(ids);
-    // where the mend came second it may have found well what the model had to mend, and the other way round
-    this.model.postgres.epoch = (await factsOf(this.backend, this.id)).epoch;
-    this.model.redis.epoch = (await this.stock.inspect(this.id)).epoch;
-    for (const row of this.model.postgres.returns) row.epoch = this.model.postgres.epoch;
+    await this.takeOver();
+  }
+
+  /**
+   * Where the mend came second it may have found well what the model had to mend, and the other way round; and what was written before a
+   * load is not counted after it.
+   */
+  private async takeOver(): Promise<void> {
+    const { model, backend, id } = this;
+    const [facts, image] = await Promise.all([factsOf(backend, id), imageOf(backend.client, id)]);
+    const { epoch, loadedEpoch, returnBatch } = facts;
+    Object.assign(model.postgres, { epoch, loadedEpoch, returnBatch, returns: [...facts.returns] });
+    for (const { id: typeId, written, returned } of facts.types) {
+      Object.assign(model.postgres.types.get(typeId) ?? {}, { written, returned });
+    }
+    const sale = image.sale as Record<string, string>;
+    const counts = stockCounts(image.stock);
+    Object.assign(model.redis, {
+      epoch: Number(sale.epoch),
+      loaded: Number(sale.loaded),
+      batch: Number(sale.batch),
+      settled: new Map(Object.entries(counts.settled)),
+      returned: new Map(Object.entries(counts.returned)),
+    });
   }
 
   private async change(edit: ModelEdit): Promise<void> {
     const { step: next, maxPerBuyer, capacity } = edit;
     const real = () =>
-      this.backend.reload.change(this.id, { actor: 'test', action: 'sale.changed' }, (sale) => ({
+      this.backend.changes.execute(this.id, { actor: 'test', action: 'sale.changed' }, (sale) => ({
         ...(next === undefined ? sale : moved(sale, next)),
         maxPerBuyer: maxPerBuyer ?? sale.maxPerBuyer,
         ticketTypes: sale.ticketTypes.map((type) =>
@@ -388,18 +407,20 @@ class Trial {
         epoch: facts.epoch,
         status: facts.status,
         maxPerBuyer: facts.maxPerBuyer,
-        types: facts.types.map(({ id: typeId, capacity, taken }) => [typeId, { capacity, taken }]),
+        loaded: [facts.loadedEpoch, facts.returnBatch],
+        types: facts.types.map(({ id: typeId, sold: _sold, ...type }) => [typeId, type]),
         orders: facts.orders.map((order) => [order.id, order.status, order.reason]),
-        returns: facts.returns.map(({ orderId, epoch }) => [orderId, epoch]).sort(),
+        returns: facts.returns.map(({ orderId, batch }) => [orderId, batch]).sort(),
         buyers: facts.buyers,
       },
       {
         epoch: postgres.epoch,
         status: postgres.status,
         maxPerBuyer: postgres.maxPerBuyer,
+        loaded: [postgres.loadedEpoch, postgres.returnBatch],
         types: [...postgres.types],
         orders: [...postgres.orders.values()].map(({ order, status, reason }) => [order.id, status, reason]).sort(),
-        returns: postgres.returns.map(({ orderId, epoch }) => [orderId, epoch]).sort(),
+        returns: postgres.returns.map(({ orderId, batch }) => [orderId, batch]).sort(),
         buyers: nonZero(Object.fromEntries(postgres.buyers)),
       },
     );
@@ -407,24 +428,34 @@ class Trial {
     // what stands in a lost key since is nothing to go by
     const unlessLost = <T>(key: SaleKey, value: T): T | 'lost' =>
       redis.lost.has(key) || (key === 'sale' && redis.epoch === null) ? 'lost' : value;
-    const { epoch, status, maxPerBuyer } = image.sale as Record<string, string>;
+    const { epoch, loaded, batch, status, maxPerBuyer } = image.sale as Record<string, string>;
+    const { available, queued, settled, returned } = stockCounts(image.stock);
     const keys = [...redis.idem].map(([field, known]): [string, string] => [field, known.orderId + known.bodyHash]);
     same(
       {
-        sale: unlessLost('sale', [epoch, status, maxPerBuyer]),
+        sale: unlessLost('sale', [epoch, loaded, batch, status, maxPerBuyer]),
         outbox: Object.keys(stampless(image.queued)).sort(),
         times: [...(image['queued-at'] as string[])].sort(),
-        sums: nonZero(image['queued-sum']),
-        available: unlessLost('stock', nonZero(image.stock)),
+        stock: unlessLost('stock', { available, queued, settled, returned }),
         buyers: unlessLost('buyers', nonZero(image.buyers)),
         idem: unlessLost('idem', stampless(image.idem)),
       },
       {
-        sale: unlessLost('sale', [String(redis.epoch), redis.status, String(redis.maxPerBuyer)]),
+        sale: unlessLost('sale', [
+          String(redis.epoch),
+          String(redis.loaded),
+          String(redis.batch),
+          redis.status,
+          String(redis.maxPerBuyer),
+        ]),
         outbox: [...redis.outbox.keys()].sort(),
         times: [...redis.times].sort(),
-        sums: nonZero(Object.fromEntries(redis.sums)),
-        available: unlessLost('stock', nonZero(Object.fromEntries(redis.available))),
+        stock: unlessLost('stock', {
+          available: nonZero(Object.fromEntries(redis.available)),
+          queued: nonZero(Object.fromEntries(redis.sums)),
+          settled: nonZero(Object.fromEntries(redis.settled)),
+          returned: nonZero(Object.fromEntries(redis.returned)),
+        }),
         buyers: unlessLost('buyers', nonZero(Object.fromEntries(redis.buyers))),
         idem: unlessLost('idem', Object.fromEntries(keys)),
       },
@@ -457,7 +488,7 @@ class Trial {
     const { model, id } = this;
     const sale = await this.backend.sales.find(id);
     if (sale === null) throw new Error('the sale is gone');
-    const reading = await this.backend.reader.read(this.backend.database, sale);
+    const reading = await this.backend.reader.read(sale);
     expect(reading.figures.map(({ drift, queued, returning }) => [drift, queued, returning])).toEqual(
       sale.ticketTypes.map(() => [0, 0, 0]),
     );

@@ -11,7 +11,16 @@ import { AdminQueries, Database } from '../../src/postgres/index.js';
 import { ChangeFeed, RedisServer } from '../../src/redis/index.js';
 import { CompareStockPass } from '../../src/reconciliation/compare-stock.pass.js';
 import { Survey } from '../../src/reconciliation/survey.js';
-import { AuditLog, MendSales, ReloadSale, SaleRepository, SaleSnapshots } from '../../src/sales/index.js';
+import {
+  AuditLog,
+  ChangeSale,
+  MendSales,
+  MoveSale,
+  ReloadSale,
+  SaleRepository,
+  SaleSnapshots,
+} from '../../src/sales/index.js';
+import { LoadSale } from '../../src/sales/load-sale.js';
 import { newSale, type SaleInput } from '../../src/sales/sale-edit.js';
 import { StockReader } from '../../src/sales/stock-reader.js';
 import { rethrow } from './rethrow.js';
@@ -58,7 +67,10 @@ export async function connectBackend(
   const reader = new StockReader(stock);
   const audit = new AuditLog(admin);
   const snapshots = new SaleSnapshots(sales, redis, feed);
-  const reload = new ReloadSale(database, sales, stock, reader, audit, snapshots, metrics);
+  const loader = new LoadSale(sales, stock);
+  const reload = new ReloadSale(database, sales, reader, loader, audit, snapshots, metrics);
+  const move = new MoveSale(database, sales, stock, reload);
+  const changes = new ChangeSale(sales, move, loader, reader, audit, snapshots);
   const orders = new OrderRepository(database);
   const marks = new OrderMarks(redis);
   const orderReader = new OrderReader(
@@ -88,6 +100,7 @@ export async function connectBackend(
     snapshots,
     reader,
     reload,
+    changes,
     orders,
     holds,
     returns,
@@ -165,17 +178,27 @@ export interface PostgresFacts {
   readonly epoch: number;
   readonly status: string;
   readonly maxPerBuyer: number;
-  readonly types: readonly { id: string; capacity: number; taken: number; sold: number }[];
+  readonly loadedEpoch: number;
+  readonly returnBatch: number;
+  readonly types: readonly {
+    id: string;
+    capacity: number;
+    taken: number;
+    written: number;
+    returned: number;
+    sold: number;
+  }[];
   readonly orders: readonly OrderFact[];
   readonly buyers: Readonly<Record<string, number>>;
-  readonly returns: readonly { orderId: string; epoch: number }[];
+  readonly returns: readonly { orderId: string; batch: number | null }[];
 }
 
 const facts = `
   WITH mine AS (SELECT * FROM orders WHERE sale_id = $1), items AS (
     SELECT o.id, o.status, i.ticket_type_id, i.quantity FROM mine o JOIN order_items i ON i.order_id = o.id)
-  SELECT s.epoch, s.status, s.max_per_buyer AS "maxPerBuyer",
-    (SELECT json_agg(json_build_object('id', t.id, 'capacity', t.capacity, 'taken', t.taken, 'sold',
+  SELECT s.epoch, s.loaded_epoch AS "loadedEpoch", s.return_batch AS "returnBatch", s.status, s.max_per_buyer AS "maxPerBuyer",
+    (SELECT json_agg(json_build_object('id', t.id, 'capacity', t.capacity, 'taken', t.taken, 'written', t.written,
+        'returned', t.returned, 'sold',
         (SELECT coalesce(sum(quantity), 0) FROM items
           WHERE ticket_type_id = t.id AND status IN ('reserved', 'confirmed'))) ORDER BY t.position)
       FROM ticket_types t WHERE t.sale_id = s.id) AS types,
@@ -183,7 +206,7 @@ const facts = `
         'idempotency', o.idempotency, 'bodyHash', o.body_hash, 'tickets',
         (SELECT coalesce(sum(quantity), 0) FROM items WHERE id = o.id)) ORDER BY o.id), '[]') FROM mine o) AS orders,
     (SELECT coalesce(json_object_agg(buyer_id, tickets), '{}') FROM buyer_totals WHERE sale_id = s.id AND tickets > 0) AS buyers,
-    (SELECT coalesce(json_agg(json_build_object('orderId', order_id, 'epoch', epoch)), '[]')
+    (SELECT coalesce(json_agg(json_build_object('orderId', order_id, 'batch', batch) ORDER BY id), '[]')
       FROM stock_returns WHERE sale_id = s.id) AS returns
   FROM sales s WHERE s.id = $1`;
 

@@ -81,14 +81,9 @@ export async function reloaded(
 ): Promise<boolean> {
   const token = newId();
   await stock.fence(id, token);
-  await stage(stock, id, token, epoch);
-  const counts = new Map(typeIds.map((type, i) => [type, { available: available[i] ?? 0, queued: 0 }]));
-  return stock.load(id, token, { fields, epoch, stock: counts, outboxSize: 0 });
-}
-
-/** Prepares empty hashes for a load. */
-export async function stage(stock: StockStore, saleId: string, token: string, epoch: number): Promise<void> {
-  for (const key of ['buyers', 'queued-by', 'idem'] as const) await stock.stageHash(saleId, token, epoch, key, []);
+  await stock.staged(id, token, epoch).begin();
+  const unsold = new Map(typeIds.map((type, i) => [type, available[i] ?? 0]));
+  return stock.load(id, token, epoch, { fields, unsold, returnBatch: 0 });
 }
 
 export interface OrderOptions {
@@ -113,12 +108,24 @@ export function draftOf(sale: { readonly typeIds: readonly string[] }, options: 
   return { id, buyerId, items, totalMinor, currency: 'EUR', answers, ...keyFields };
 }
 
+/** What the hash `stock` of an image holds, by ticket type; what is 0 is left out. */
+export function stockCounts(
+  stock: object,
+): Record<'available' | 'queued' | 'settled' | 'returned', Record<string, number>> {
+  const counts = { available: {}, queued: {}, settled: {}, returned: {} } as ReturnType<typeof stockCounts>;
+  for (const [field, count] of Object.entries(stock)) {
+    const [id = '', what = 'available'] = field.split(':');
+    if (id !== '' && Number(count) !== 0) counts[what as keyof typeof counts][id] = Number(count);
+  }
+  return counts;
+}
+
 /** All that Redis holds of a sale, to compare. */
 export async function imageOf(client: Redis | Cluster, saleId: string): Promise<Record<SaleKey, object>> {
   const images = await Promise.all(
     saleKeys.map(async (key): Promise<[SaleKey, object]> => {
       const name = saleKey(saleId, key);
-      const isSorted = key === 'queued-at' || key === 'returned';
+      const isSorted = key === 'queued-at';
       return [key, isSorted ? await client.zrange(name, '0', '-1') : await client.hgetall(name)];
     }),
   );

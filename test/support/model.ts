@@ -25,6 +25,8 @@ interface ModelOrder {
 }
 
 /** The keys of a sale that carry its epoch. */
+/** What the key `stock` holds. */
+const stockCounts = ['available', 'sums', 'settled', 'returned'] as const;
 const stamped: readonly SaleKey[] = ['stock', 'buyers', 'queued', 'queued-by', 'idem'];
 
 /** One sale in Redis. */
@@ -40,9 +42,15 @@ interface ModelRedis {
   readonly outbox: Map<string, ModelEntry>;
   readonly times: Set<string>;
   readonly sums: Map<string, number>;
+  /** tickets settled since the load */
+  readonly settled: Map<string, number>;
+  /** tickets given back since the load */
+  readonly returned: Map<string, number>;
+  /** the epoch of the load */
+  loaded: number;
+  /** the last batch of returns that was given back */
+  batch: number;
   readonly idem: Map<string, { readonly orderId: string; readonly bodyHash: string }>;
-  /** orders whose stock was given back */
-  readonly returned: Set<string>;
   /** stamped keys that were lost: what stands in them since is nothing to go by */
   readonly lost: Set<SaleKey>;
 }
@@ -52,10 +60,12 @@ interface ModelPostgres {
   epoch: number;
   status: SaleStatus;
   maxPerBuyer: number;
-  types: Map<string, { capacity: number; taken: number }>;
+  types: Map<string, { capacity: number; taken: number; written: number; returned: number }>;
+  loadedEpoch: number;
+  returnBatch: number;
   readonly orders: Map<string, ModelOrder>;
   readonly buyers: Map<string, number>;
-  returns: { readonly orderId: string; epoch: number }[];
+  returns: { readonly orderId: string; batch: number | null }[];
 }
 
 export interface ModelEdit {
@@ -103,9 +113,22 @@ export class SaleModel {
     readonly capacities: ReadonlyMap<string, number>;
   }) {
     const { epoch, maxPerBuyer, capacities } = sale;
-    const types = new Map([...capacities].map(([id, capacity]) => [id, { capacity, taken: 0 }]));
-    this.postgres = { epoch, status: 'open', maxPerBuyer, types, orders: new Map(), buyers: new Map(), returns: [] };
-    this.redis = { ...emptyRedis(), epoch, status: 'open', maxPerBuyer, available: new Map(capacities) };
+    const types = new Map(
+      [...capacities].map(([id, capacity]) => [id, { capacity, taken: 0, written: 0, returned: 0 }]),
+    );
+    const loaded = { loadedEpoch: epoch, returnBatch: 0 };
+    this.postgres = {
+      epoch,
+      ...loaded,
+      status: 'open',
+      maxPerBuyer,
+      types,
+      orders: new Map(),
+      buyers: new Map(),
+      returns: [],
+    };
+    const available = new Map(capacities);
+    this.redis = { ...emptyRedis(), epoch, loaded: epoch, status: 'open', maxPerBuyer, available };
   }
 
   reserve(order: QueuedOrder, takenAtMs: number): ReserveOutcome {
@@ -159,7 +182,9 @@ export class SaleModel {
         reason,
         overdue: false,
       });
+      this.count(order, 'written', 1);
       if (reason === null) this.take(order, 1);
+      else this.count(order, 'returned', 1);
     }
     if (entries.length > 0) this.settle(entries.map(({ order }) => order.id));
   }
@@ -181,7 +206,7 @@ export class SaleModel {
       this.settle([orderId]);
     }
     if (found.status !== 'cancelled') throw refused(found.status);
-    this.deliver(orderId);
+    this.deliverOrder(orderId);
   }
 
   cancelAsAdmin(orderId: string): void {
@@ -191,7 +216,7 @@ export class SaleModel {
       this.settle([orderId]);
     }
     if (found.status !== 'cancelled') throw refused(found.status);
-    this.deliver(orderId);
+    this.deliverOrder(orderId);
   }
 
   /** The holds of these run out. */
@@ -206,19 +231,35 @@ export class SaleModel {
     this.end(orderIds, 'expired', (order) => order.status === 'reserved' && order.overdue);
   }
 
-  /** Delivers the return of one order, if there is one. */
-  deliver(orderId: string): void {
+  /** Delivers the batch that is under way, or else all that waits. @returns the orders whose stock Redis has now */
+  deliver(): string[] {
     const { redis, postgres } = this;
-    for (const row of postgres.returns.filter((one) => one.orderId === orderId)) {
-      const done = this.call('release', () => {
-        if (redis.epoch !== row.epoch) return false;
-        if (redis.returned.has(orderId)) return true;
-        redis.returned.add(orderId);
+    if (postgres.returns.length === 0) return [];
+    if (postgres.returns.every(({ batch }) => batch === null)) {
+      postgres.returnBatch += 1;
+      for (const row of postgres.returns) row.batch = postgres.returnBatch;
+    }
+    const batch = postgres.returns.filter((row) => row.batch !== null);
+    const number = postgres.returnBatch;
+    const done = this.call('release', () => {
+      if (redis.epoch === null || redis.loaded !== postgres.loadedEpoch || redis.batch < number - 1) return false;
+      if (redis.batch >= number) return true;
+      redis.batch = number;
+      for (const { orderId } of batch) {
         const order = postgres.orders.get(orderId)?.order;
         if (order !== undefined) this.giveBack(order);
-        return true;
-      });
-      if (done) postgres.returns = postgres.returns.filter((one) => one !== row);
+      }
+      return true;
+    });
+    if (!done) return [];
+    postgres.returns = postgres.returns.filter((row) => row.batch === null);
+    return batch.map(({ orderId }) => orderId);
+  }
+
+  private deliverOrder(orderId: string): void {
+    for (let batch = 0; batch < 3; batch++) {
+      const delivered = this.deliver();
+      if (delivered.length === 0 || delivered.includes(orderId)) return;
     }
   }
 
@@ -250,7 +291,9 @@ export class SaleModel {
       this.redis = this.loaded();
     });
     postgres.epoch += 1;
+    postgres.loadedEpoch = postgres.epoch;
     postgres.returns = [];
+    for (const type of postgres.types.values()) Object.assign(type, { written: 0, returned: 0 });
     return true;
   }
 
@@ -260,14 +303,12 @@ export class SaleModel {
     this.lostData = true;
     if (key === 'all') this.redis = { ...emptyRedis(), lost: new Set(stamped) };
     else if (stamped.includes(key)) redis.lost.add(key);
-    if (key === 'sale') Object.assign(redis, { epoch: null, fenced: false, rightServer: false });
-    if (key === 'stock') redis.available.clear();
+    if (key === 'sale') Object.assign(redis, { epoch: null, fenced: false, rightServer: false, loaded: 0, batch: 0 });
+    if (key === 'stock') for (const count of stockCounts) redis[count].clear();
     if (key === 'buyers') redis.buyers.clear();
     if (key === 'queued') redis.outbox.clear();
     if (key === 'queued-at') redis.times.clear();
-    if (key === 'queued-sum') redis.sums.clear();
     if (key === 'idem') redis.idem.clear();
-    if (key === 'returned') redis.returned.clear();
     this.countDestroyed();
   }
 
@@ -307,21 +348,10 @@ export class SaleModel {
 
   private driftOf(typeId: string): number {
     const { redis, postgres } = this;
-    let settling = 0;
-    let returning = 0;
-    for (const { order } of redis.outbox.values()) {
-      const written = postgres.orders.get(order.id);
-      if (written === undefined) continue;
-      settling += quantityOf(order, typeId);
-      if (written.status === 'rejected') returning += quantityOf(order, typeId);
-    }
-    for (const { orderId, epoch } of postgres.returns) {
-      const order = postgres.orders.get(orderId)?.order;
-      if (epoch === postgres.epoch && !redis.returned.has(orderId) && order !== undefined) {
-        returning += quantityOf(order, typeId);
-      }
-    }
-    const { capacity, taken } = postgres.types.get(typeId) ?? { capacity: 0, taken: 0 };
+    const type = postgres.types.get(typeId) ?? { capacity: 0, taken: 0, written: 0, returned: 0 };
+    const { capacity, taken } = type;
+    const settling = Math.max(0, type.written - of(redis.settled, typeId));
+    const returning = Math.max(0, type.returned - of(redis.returned, typeId));
     return capacity - of(redis.available, typeId) - (of(redis.sums, typeId) - settling) - taken - returning;
   }
 
@@ -367,13 +397,21 @@ export class SaleModel {
     add(this.postgres.buyers, order.buyerId, sign * tickets(order));
   }
 
+  private count(order: QueuedOrder, what: 'written' | 'returned', sign: 1 | -1): void {
+    for (const { ticketTypeId, quantity } of order.items) {
+      const type = this.postgres.types.get(ticketTypeId);
+      if (type !== undefined) type[what] += sign * quantity;
+    }
+  }
+
   private end(orderIds: readonly string[], to: 'expired' | 'cancelled', isDue: (order: ModelOrder) => boolean): void {
     const ended = orderIds.filter((id) => {
       const order = this.postgres.orders.get(id);
       if (order === undefined || !isDue(order)) return false;
       order.status = to;
       this.take(order.order, -1);
-      this.postgres.returns.push({ orderId: id, epoch: this.postgres.epoch });
+      this.count(order.order, 'returned', 1);
+      this.postgres.returns.push({ orderId: id, batch: null });
       return true;
     });
     if (ended.length > 0) this.settle(ended);
@@ -387,15 +425,21 @@ export class SaleModel {
         if (entry === undefined) continue;
         redis.outbox.delete(id);
         redis.times.delete(id);
-        for (const { ticketTypeId, quantity } of entry.order.items) add(redis.sums, ticketTypeId, -quantity);
+        for (const { ticketTypeId, quantity } of entry.order.items) {
+          add(redis.sums, ticketTypeId, -quantity);
+          add(redis.settled, ticketTypeId, quantity);
+        }
         if (this.postgres.orders.get(id)?.status === 'rejected') this.giveBack(entry.order);
       }
     });
   }
 
   private giveBack(order: QueuedOrder): void {
-    const { available, buyers } = this.redis;
-    for (const { ticketTypeId, quantity } of order.items) add(available, ticketTypeId, quantity);
+    const { available, returned, buyers } = this.redis;
+    for (const { ticketTypeId, quantity } of order.items) {
+      add(available, ticketTypeId, quantity);
+      add(returned, ticketTypeId, quantity);
+    }
     add(buyers, order.buyerId, -tickets(order));
     if (of(buyers, order.buyerId) <= 0) buyers.delete(order.buyerId);
   }
@@ -441,14 +485,14 @@ export class SaleModel {
 
   private nextEpoch(): void {
     this.postgres.epoch += 1;
-    for (const row of this.postgres.returns) row.epoch = this.postgres.epoch;
   }
 
   /** Redis as Postgres and the outbox have it. */
   private loaded(): ModelRedis {
     const { postgres } = this;
     const { epoch, status, maxPerBuyer } = postgres;
-    const fresh = { ...emptyRedis(), epoch: epoch + 1, status, maxPerBuyer };
+    const next = epoch + 1;
+    const fresh = { ...emptyRedis(), epoch: next, loaded: next, batch: postgres.returnBatch, status, maxPerBuyer };
     for (const [id, { capacity, taken }] of postgres.types) fresh.available.set(id, capacity - taken);
     for (const [buyerId, count] of postgres.buyers) if (count > 0) fresh.buyers.set(buyerId, count);
     for (const [id, entry] of this.redis.outbox) {
@@ -499,8 +543,11 @@ function emptyRedis(): ModelRedis {
     outbox: new Map(),
     times: new Set(),
     sums: new Map(),
+    settled: new Map(),
+    returned: new Map(),
+    loaded: 0,
+    batch: 0,
     idem: new Map(),
-    returned: new Set(),
     lost: new Set(),
   };
 }
@@ -521,10 +568,6 @@ function remember(idem: ModelRedis['idem'], { id, idempotency, bodyHash }: Queue
 
 function tickets({ items }: { readonly items: readonly OrderItem[] }): number {
   return items.reduce((sum, { quantity }) => sum + quantity, 0);
-}
-
-function quantityOf({ items }: QueuedOrder, typeId: string): number {
-  return items.find(({ ticketTypeId }) => ticketTypeId === typeId)?.quantity ?? 0;
 }
 
 function of(counts: ReadonlyMap<string, number>, id: string): number {
