@@ -14,7 +14,7 @@ import { HealthChecks, Metrics, ObservabilityModule, Traces, type Logger } from 
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
 import { PaymentsApiModule } from './payments/index.js';
-import { AdminQueries, Database } from './postgres/index.js';
+import { AdminQueries, Database, SaleGate } from './postgres/index.js';
 import { Queues } from './queue/index.js';
 import { Reconciler, ReconciliationApiModule, ReconciliationModule } from './reconciliation/index.js';
 import { ChangeFeed, Durability, RedisServer } from './redis/index.js';
@@ -45,6 +45,7 @@ class ServersModule {
       { provide: Config, useValue: config },
       { provide: Traces, useValue: traces },
       { provide: Database, useValue: database },
+      { provide: SaleGate, useValue: new SaleGate(database) },
       { provide: AdminQueries, useValue: new AdminQueries(database) },
       { provide: RedisServer, useValue: redis },
       { provide: Durability, useValue: new Durability(redis, config.redisDurability) },

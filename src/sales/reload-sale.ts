@@ -10,7 +10,7 @@ import {
   type SaleFields,
   type StockClaim,
 } from '../inventory/index.js';
-import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
+import { briefPatienceMs, longPatienceMs, SaleGate, type Queryable, type Statement } from '../postgres/index.js';
 import { AuditLog, systemActor, type AuditEntry } from './audit-log.js';
 import { SaleSnapshots } from './sale-snapshots.js';
 import { SaleRepository } from './sale.repository.js';
@@ -65,7 +65,7 @@ export class ReloadSale {
   private readonly reloads: Distribution;
 
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly sales: SaleRepository,
     private readonly stock: StockStore,
     private readonly reader: StockReader,
@@ -79,12 +79,11 @@ export class ReloadSale {
 
   /**
    * Puts Redis right where it is not as Postgres says; does nothing where all is well. Safe to repeat and to run anywhere
-   * at once. @returns whether it had to
+   * at once. @param patienceMs how long to wait for the gate; default: as an admin does. @returns whether it had to
    */
-  async mend(saleId: string): Promise<boolean> {
+  async mend(saleId: string, patienceMs = longPatienceMs): Promise<boolean> {
     const startedAt = performance.now();
-    const mended = await this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    const mended = await this.gate.exclusive(saleId, patienceMs, async (tx) => {
       const sale = await this.sales.find(saleId, tx);
       if (sale?.archivedAt !== null || (await this.reader.read(tx, sale)).well) return false;
       await this.loadWhole(tx, sale);
@@ -101,18 +100,19 @@ export class ReloadSale {
   /**
    * Changes a sale in both stores, or in neither. Capacity that is added reaches Redis after the commit: were the commit
    * lost, Redis would offer what Postgres does not have.
+   * @param patienceMs how long to wait for the gate; default: as an admin does
    * @throws DomainError `not_found`, `capacity_below_taken`, what `edit` throws, and `unavailable` (it may have happened)
    */
-  async change(saleId: string, audit: AuditEntry, edit: Edit): Promise<Sale> {
+  async change(saleId: string, audit: AuditEntry, edit: Edit, patienceMs = longPatienceMs): Promise<Sale> {
     for (let attempt = 1; ; attempt++) {
-      const changed = await this.tryChange(saleId, audit, edit);
+      const changed = await this.tryChange(saleId, patienceMs, audit, edit);
       if (changed !== 'unsound') {
         await this.offerAddedCapacity(changed.before, changed.after);
         await this.snapshots.changed(saleId);
         return (await this.sales.find(saleId)) ?? changed.after;
       }
       if (attempt === changeAttempts) throw recovering();
-      await this.mend(saleId);
+      await this.mend(saleId, patienceMs);
     }
   }
 
@@ -124,8 +124,7 @@ export class ReloadSale {
   async retake<T>(saleId: string, work: (tx: Queryable, take: Take) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.database.transaction(async (tx) => {
-          await gateExclusive(tx, saleId);
+        return await this.gate.exclusive(saleId, briefPatienceMs, async (tx) => {
           const sale = await this.sales.find(saleId, tx);
           if (sale === null) throw notFound('sale');
           return work(tx, (claim) => this.take(tx, sale, claim));
@@ -134,14 +133,13 @@ export class ReloadSale {
         if (error !== unsound) throw error;
       }
       if (attempt === changeAttempts) throw recovering();
-      await this.mend(saleId);
+      await this.mend(saleId, briefPatienceMs);
     }
   }
 
   /** Deletes a draft. Its keys go first: were the commit lost, the next reload brings them back. */
   async deleteDraft(saleId: string, audit: AuditEntry): Promise<void> {
-    await this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    await this.gate.exclusive(saleId, longPatienceMs, async (tx) => {
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) throw notFound('sale');
       if (sale.status !== 'draft') {
@@ -185,12 +183,12 @@ export class ReloadSale {
 
   private async tryChange(
     saleId: string,
+    patienceMs: number,
     audit: AuditEntry,
     edit: Edit,
   ): Promise<{ before: Sale; after: Sale } | 'unsound'> {
     try {
-      return await this.database.transaction(async (tx) => {
-        await gateExclusive(tx, saleId);
+      return await this.gate.exclusive(saleId, patienceMs, async (tx) => {
         const before = await this.sales.find(saleId, tx);
         if (before === null) throw notFound('sale');
         const after = { ...edit(before), epoch: before.epoch + 1 };
@@ -227,8 +225,7 @@ export class ReloadSale {
   private async offerAddedCapacity(before: Sale, after: Sale): Promise<void> {
     const added = differences(before, after, 1);
     if (added.size === 0 || after.archivedAt !== null) return;
-    const kind = await this.database.transaction(async (tx) => {
-      await gateExclusive(tx, after.id);
+    const kind = await this.gate.exclusive(after.id, longPatienceMs, async (tx) => {
       const sale = await this.sales.find(after.id, tx);
       if (sale === null) return 'deleted';
       const missing = sale.epoch === after.epoch ? added : await this.missing(tx, sale, added);

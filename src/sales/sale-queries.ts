@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isId, notFound, saleStatuses, type Sale } from '../domain/index.js';
-import { Database, gateExclusive } from '../postgres/index.js';
+import { longPatienceMs, SaleGate } from '../postgres/index.js';
 import { SaleFiguresReader } from './sale-figures.js';
 import { SaleSnapshots } from './sale-snapshots.js';
 import { SaleRepository } from './sale.repository.js';
@@ -11,7 +11,7 @@ import { StockReader } from './stock-reader.js';
 @Injectable()
 export class SaleQueries {
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly sales: SaleRepository,
     private readonly snapshots: SaleSnapshots,
     private readonly figures: SaleFiguresReader,
@@ -43,8 +43,7 @@ export class SaleQueries {
 
   /** Where every ticket is, exactly: under the gate nothing moves. @throws DomainError `not_found` */
   inventory(saleId: string): Promise<InventoryView> {
-    return this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    return this.gate.exclusive(saleId, longPatienceMs, async (tx) => {
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) throw notFound('sale');
       const { figures, sound } = await this.reader.read(tx, sale);
