@@ -18,6 +18,8 @@ export const briefPatienceMs = 1000;
 /** Who is at one sale's gate in this process. */
 interface Gate {
   permits: number;
+  /** when somebody last came through, by `performance.now()` */
+  movedAtMs: number;
   /** in the order in which they came */
   readonly waiting: Set<() => void>;
 }
@@ -37,7 +39,7 @@ export class SaleGate {
 
   /**
    * Runs `work` in a transaction that nobody else shares the gate with: persist, change, reload, the inventory report.
-   * @param patienceMs how long to wait for the gate, permit and connection with it; `work` has its own bounds
+   * @param patienceMs how long to wait while nobody of this process comes through, and 6 s in all; `work` has its own bounds
    * @throws DomainError `unavailable` with nothing done when the patience is over, and else what `Database.transaction` throws
    */
   exclusive<T>(saleId: string, patienceMs: number, work: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -55,42 +57,25 @@ export class SaleGate {
     patienceMs: number,
     work: (tx: Queryable) => Promise<T>,
   ): Promise<T> {
-    const untilMs = performance.now() + patienceMs;
-    const text = `SELECT ${lock}(hashtextextended(${pg.escapeLiteral(saleId)}, 0))`;
-    await this.enter(saleId, patienceMs);
+    const gate = this.gates.get(saleId) ?? { permits: permitsPerSale, movedAtMs: -Infinity, waiting: new Set() };
+    this.gates.set(saleId, gate);
+    const cameAtMs = performance.now();
+    const untilMs = (): number => Math.min(Math.max(cameAtMs, gate.movedAtMs) + patienceMs, cameAtMs + longPatienceMs);
+    await enter(gate, untilMs);
     try {
-      return await this.database.transaction(work, { lock: { text, untilMs } });
+      const text = `SELECT ${lock}(hashtextextended(${pg.escapeLiteral(saleId)}, 0))`;
+      const result = await this.database.transaction(work, { lock: { text, untilMs: untilMs() } });
+      gate.movedAtMs = performance.now();
+      return result;
     } catch (error) {
       throw isLockTimeout(error) ? busy(error) : error;
     } finally {
-      this.leave(saleId);
+      this.leave(saleId, gate);
     }
-  }
-
-  private enter(saleId: string, patienceMs: number): Promise<void> {
-    const gate = this.gates.get(saleId) ?? { permits: permitsPerSale, waiting: new Set() };
-    this.gates.set(saleId, gate);
-    if (gate.permits > 0) {
-      gate.permits -= 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve, reject) => {
-      const entered = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        gate.waiting.delete(entered);
-        reject(busy());
-      }, patienceMs);
-      gate.waiting.add(entered);
-    });
   }
 
   /** Hands the permit to the next, or back. */
-  private leave(saleId: string): void {
-    const gate = this.gates.get(saleId);
-    if (gate === undefined) return;
+  private leave(saleId: string, gate: Gate): void {
     const [next] = gate.waiting;
     if (next !== undefined) {
       gate.waiting.delete(next);
@@ -100,6 +85,32 @@ export class SaleGate {
     gate.permits += 1;
     if (gate.permits === permitsPerSale) this.gates.delete(saleId);
   }
+}
+
+/** Resolves with a permit. A line that moves is worth waiting in: `untilMs` is asked again. */
+function enter(gate: Gate, untilMs: () => number): Promise<void> {
+  if (gate.permits > 0) {
+    gate.permits -= 1;
+    return Promise.resolve();
+  }
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout;
+    const entered = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const wait = (): void => {
+      const leftMs = untilMs() - performance.now();
+      if (leftMs > 0) {
+        timer = setTimeout(wait, Math.ceil(leftMs));
+        return;
+      }
+      gate.waiting.delete(entered);
+      reject(busy());
+    };
+    gate.waiting.add(entered);
+    wait();
+  });
 }
 
 function busy(cause?: unknown): DomainError {

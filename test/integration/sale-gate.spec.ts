@@ -78,6 +78,13 @@ test('when the gate becomes free, then all who wait come through, who came first
   expect(Math.max(...moved)).toBeLessThan(10);
 });
 
+test('when the line moves, then those in it wait for longer than their patience', async () => {
+  const slow = times(12, () =>
+    gate.exclusive(saleId, 1000, (tx) => tx.rows({ name: 'sleep', text: 'SELECT pg_sleep(0.2)' })),
+  );
+  await Promise.all(slow);
+});
+
 test('when somebody gives up in memory, then nobody behind them loses a place', async () => {
   const free = await holdGate(server.url, saleId);
   const patient = times(2, () => gate.exclusive(saleId, longPatienceMs, select));
