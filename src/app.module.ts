@@ -11,17 +11,17 @@ import { AdmissionApiModule } from './admission/index.js';
 import { Config } from './config/index.js';
 import { LiveApiModule, LiveModule, PublishFigures } from './live/index.js';
 import { HealthChecks, Metrics, ObservabilityModule, Traces, type Logger } from './observability/index.js';
-import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload, PersistOrders } from './orders/index.js';
+import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
 import { PaymentsApiModule } from './payments/index.js';
-import { AdminQueries, Database } from './postgres/index.js';
+import { AdminQueries, Database, SaleGate } from './postgres/index.js';
 import { Queues } from './queue/index.js';
 import { Reconciler, ReconciliationApiModule, ReconciliationModule } from './reconciliation/index.js';
 import { ChangeFeed, Durability, RedisServer } from './redis/index.js';
 import { SalesApiModule } from './sales/index.js';
 import { scriptTimer, transactionTimer } from './server-metrics.js';
 
-/** Jobs that one worker has in hand at once; those of one sale become few transactions. */
+/** Jobs that one worker has in hand at once; those of one sale become few transactions, and one that is stuck keeps one. */
 const workerConcurrency = 50;
 
 /** The servers behind this process, for every module. */
@@ -45,6 +45,7 @@ class ServersModule {
       { provide: Config, useValue: config },
       { provide: Traces, useValue: traces },
       { provide: Database, useValue: database },
+      { provide: SaleGate, useValue: new SaleGate(database) },
       { provide: AdminQueries, useValue: new AdminQueries(database) },
       { provide: RedisServer, useValue: redis },
       { provide: Durability, useValue: new Durability(redis, config.redisDurability) },
@@ -144,20 +145,15 @@ class WorkerRole implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly queues: Queues,
     private readonly batches: OrderBatches,
-    private readonly persist: PersistOrders,
     private readonly figures: PublishFigures,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.queues.workOrders(workerConcurrency, ({ saleId, orderIds, rejectAs, traces }) =>
-      rejectAs === undefined
-        ? this.batches.write(saleId, orderIds, traces)
-        : this.persist.reject(saleId, orderIds, rejectAs),
-    );
+    this.queues.workOrders(workerConcurrency, (job) => this.batches.write(job.saleId, job.orderIds, job));
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.queues.endWork();
+    await Promise.all([this.batches.stop(), this.queues.endWork()]);
     await this.figures.stop();
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { OrderStatus } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
-import { Database, gateShared } from '../postgres/index.js';
+import { briefPatienceMs, SaleGate } from '../postgres/index.js';
 import { AuditLog, type AuditEntry } from '../sales/index.js';
 import { OrderMarks } from './order-marks.js';
 import { OrderRepository, type HoldState } from './order.repository.js';
@@ -10,7 +10,7 @@ import { OrderRepository, type HoldState } from './order.repository.js';
 @Injectable()
 export class EndHolds {
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly orders: OrderRepository,
     private readonly stock: StockStore,
     private readonly audit: AuditLog,
@@ -42,8 +42,7 @@ export class EndHolds {
     audit?: AuditEntry,
   ): Promise<string[]> {
     const ended = await this.marks.changing(saleId, orderIds, () =>
-      this.database.transaction(async (tx) => {
-        await gateShared(tx, saleId);
+      this.gate.shared(saleId, briefPatienceMs, async (tx) => {
         const ids = await this.orders.end(tx, saleId, orderIds, to, from, holds);
         if (to === 'cancelled' && ids.length > 0) await this.orders.owePayments(tx, ids);
         if (audit !== undefined && ids.length > 0) await this.audit.record(tx, audit);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { OrderStatus } from '../domain/index.js';
 import { askOfSales, StockStore } from '../inventory/index.js';
-import { Database, gateExclusive, type Queryable, type Statement } from '../postgres/index.js';
+import { Database, longPatienceMs, SaleGate, type Queryable, type Statement } from '../postgres/index.js';
 import { AuditLog, SaleRepository } from '../sales/index.js';
 import { OrderMarks } from './order-marks.js';
 
@@ -37,6 +37,7 @@ const rewriteDeadLetter: Statement = {
 export class EraseAnswers {
   constructor(
     private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly stock: StockStore,
     private readonly sales: SaleRepository,
     private readonly audit: AuditLog,
@@ -59,8 +60,7 @@ export class EraseAnswers {
   }
 
   private async eraseIn(saleId: string, buyerId: string): Promise<void> {
-    const erased = await this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    const erased = await this.gate.exclusive(saleId, longPatienceMs, async (tx) => {
       await this.stock.eraseAnswers(saleId, buyerId);
       await this.eraseInDeadLetters(tx, saleId, buyerId);
       return tx.rows<{ id: string; status: OrderStatus }>(eraseOrders, [saleId, buyerId]);

@@ -2,10 +2,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import { attemptsUntilDead, type OrderStatus, type RejectReason } from '../domain/index.js';
 import { StockStore, ticketsOf, type OutboxEntry } from '../inventory/index.js';
 import {
-  Database,
-  gateExclusive,
   isRefusal,
+  longPatienceMs,
   rollbackToSavepoint,
+  SaleGate,
   savepoint,
   type Queryable,
   type Statement,
@@ -166,7 +166,7 @@ export class PersistOrders {
   private readonly logger = new Logger(PersistOrders.name);
 
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly stock: StockStore,
     private readonly tallies: SaleTallies,
   ) {}
@@ -202,8 +202,7 @@ export class PersistOrders {
     orderIds: readonly string[],
     write: (tx: Queryable, entries: readonly OutboxEntry[]) => Promise<Outcome>,
   ): Promise<Outcome> {
-    const { outcome, takenAt } = await this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    const { outcome, takenAt } = await this.gate.exclusive(saleId, longPatienceMs, async (tx) => {
       // Only now: a reload that came first has counted these orders as in the outbox, one that comes later waits for us.
       const entries = await this.stock.entries(saleId, [...new Set(orderIds)]);
       entries.sort((a, b) => a.takenAt.getTime() - b.takenAt.getTime() || (a.id < b.id ? -1 : 1));

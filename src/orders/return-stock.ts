@@ -116,7 +116,9 @@ export class ReturnStock {
 
   /** @returns the orders whose stock Redis has now; none: there was nothing, or nothing that it takes */
   private async deliverBatch(saleId: string, first: string | null): Promise<string[]> {
-    const batch = await this.database.transaction((tx) => this.nextBatch(tx, saleId, first), patienceMs);
+    const batch = await this.database.transaction((tx) => this.nextBatch(tx, saleId, first), {
+      statementMs: patienceMs,
+    });
     if (batch === null) return [];
     const outcome = await this.stock.release(saleId, { ...batch, orders: batch.returns });
     if (outcome !== 'given-back' && outcome !== 'already-done') return [];

@@ -2,7 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { DomainError, notFound, type Sale } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
 import { OrderMarks, OrderReader, OrderRepository, ReturnStock, type LockedOrder } from '../orders/index.js';
-import { Database, gateShared, rollbackToSavepoint, savepoint, type Queryable } from '../postgres/index.js';
+import {
+  briefPatienceMs,
+  Database,
+  rollbackToSavepoint,
+  SaleGate,
+  savepoint,
+  type Queryable,
+} from '../postgres/index.js';
 import { AuditLog, MoveSale, systemActor } from '../sales/index.js';
 import { PaymentRepository, type Payment, type RefundReason } from './payment.repository.js';
 
@@ -17,6 +24,7 @@ export class TakePayment {
     private readonly orders: OrderRepository,
     private readonly payments: PaymentRepository,
     private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly move: MoveSale,
     private readonly returns: ReturnStock,
     private readonly stock: StockStore,
@@ -77,17 +85,16 @@ export class TakePayment {
   /** After the hold expired: takes the stock again where it is there. @returns whether the order is confirmed */
   private async takeLate(payment: Payment): Promise<boolean> {
     const { saleId, orderId } = payment;
-    const taken = await this.database.transaction(async (tx) => {
-      await gateShared(tx, saleId);
-      return this.takeBackReturn(tx, payment);
-    });
+    const taken = await this.gate.shared(saleId, briefPatienceMs, (tx) => this.takeBackReturn(tx, payment));
     if (taken !== 'returned') return taken === 'confirmed';
     // What Postgres gave back may be on its way to Redis: first this order's own, then, where that will not do, some of the others'.
     await this.returns.deliverOrder(saleId, orderId);
-    const retaken = await this.move.underGate(saleId, (tx, sale) => this.retake(tx, sale, payment, 'try'));
+    const retake = (attempt: 'try' | 'last'): Promise<'confirmed' | 'other' | 'again'> =>
+      this.move.underGate(saleId, briefPatienceMs, (tx, sale) => this.retake(tx, sale, payment, attempt));
+    const retaken = await retake('try');
     if (retaken !== 'again') return retaken === 'confirmed';
     await this.returns.deliverSale(saleId, performance.now());
-    return (await this.move.underGate(saleId, (tx, sale) => this.retake(tx, sale, payment, 'last'))) === 'confirmed';
+    return (await retake('last')) === 'confirmed';
   }
 
   /** Under the gate, shared: while the stock is on no way to Redis yet, Postgres alone decides. `returned`: it is, or was. */

@@ -18,12 +18,23 @@ export interface Queryable {
   rows<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
 }
 
+/** How a transaction begins, and how long it may wait. */
+export interface TransactionOptions {
+  /** how long one statement of the work may take, in ms */
+  readonly statementMs?: number;
+  /**
+   * A statement without parameters that takes a lock. It is sent together with BEGIN, and waits no longer than until this
+   * `performance.now()`; what comes later may wait for its own locks as long as `statementMs`.
+   */
+  readonly lock?: { readonly text: string; readonly untilMs: number };
+}
+
 /** Connections of one process. Workers and the reconciler need a handful; an API node waits for Redis, not for Postgres. */
 const maxConnections = 10;
 const connectTimeoutMs = 4000;
 /** A lone statement that takes longer has no answer: somebody waits for it. */
 const queryTimeoutMs = 4000;
-/** In a transaction a statement may also wait for the gate behind a reload. */
+/** In a transaction a statement may also wait for rows behind others. */
 const statementTimeoutMs = 6000;
 /** A process that froze inside a transaction loses it after this, and with it the gate of its sale. */
 const idleInTransactionMs = 5000;
@@ -79,16 +90,16 @@ export class Database implements Queryable {
 
   /**
    * Runs `work` in one transaction: commits when it returns, rolls back when it throws, and runs it again when Postgres
-   * says that it only collided with another. `patienceMs`: how long one statement may wait for a lock.
+   * says that it only collided with another.
    * @throws DomainError `unavailable`; after a lost COMMIT the work may have happened, so it must be safe to repeat
    */
-  async transaction<T>(work: (tx: Queryable) => Promise<T>, patienceMs = statementTimeoutMs): Promise<T> {
+  async transaction<T>(work: (tx: Queryable) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const startedAt = performance.now();
       const ended = (outcome: 'committed' | 'failed'): void =>
         this.onTransaction?.(outcome, (performance.now() - startedAt) / 1000);
       try {
-        const result = await this.attempt(work, patienceMs);
+        const result = await this.attempt(work, options);
         ended('committed');
         return result;
       } catch (error) {
@@ -130,7 +141,10 @@ export class Database implements Queryable {
     await Promise.all([this.pool.end(), this.probe.end()]);
   }
 
-  private async attempt<T>(work: (tx: Queryable) => Promise<T>, patienceMs: number): Promise<T> {
+  private async attempt<T>(
+    work: (tx: Queryable) => Promise<T>,
+    { statementMs = statementTimeoutMs, lock }: TransactionOptions,
+  ): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     const onError = (error: Error): void => {
@@ -138,12 +152,10 @@ export class Database implements Queryable {
     };
     client.on('error', onError);
     try {
-      await client.query(
-        `BEGIN; SET LOCAL statement_timeout = ${patienceMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
-      );
+      await client.query(opening(statementMs, lock));
       const result = await work({
         rows: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
-          (await client.query(this.bounded(statement, values, patienceMs + 1000))).rows as Row[],
+          (await client.query(this.bounded(statement, values, statementMs + 1000))).rows as Row[],
       });
       await client.query('COMMIT');
       return result;
@@ -168,4 +180,19 @@ export class Database implements Queryable {
     };
     return config;
   }
+}
+
+/** All that precedes the work, as one message. The server gives up before this process does: then the connection can be used again. */
+function opening(statementMs: number, lock: TransactionOptions['lock']): pg.QueryConfig {
+  const waitMs = lock === undefined ? 0 : Math.max(1, Math.ceil(lock.untilMs - performance.now()));
+  const taken =
+    lock === undefined ? [] : [`SET LOCAL lock_timeout = ${waitMs}`, lock.text, 'SET LOCAL lock_timeout TO DEFAULT'];
+  const statements = [
+    'BEGIN',
+    `SET LOCAL idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
+    ...taken,
+    `SET LOCAL statement_timeout = ${statementMs}`,
+  ];
+  const config = { text: statements.join('; '), query_timeout: Math.max(queryTimeoutMs, waitMs + 1000) };
+  return config;
 }

@@ -2,6 +2,8 @@ import { types } from 'node:util';
 import pg from 'pg';
 import { DomainError, unavailable } from '../domain/index.js';
 
+const lockNotAvailable = '55P03';
+
 /** SQLSTATEs by which Postgres says that it cannot serve just now. Appendix A of its manual names them. */
 const passingClasses = new Set(['08', '28', '53', '57', '58']);
 const passingStates = new Set([
@@ -12,13 +14,19 @@ const passingStates = new Set([
   '40001',
   '40P01', // deadlock
   '55000', // the database takes no connections
-  '55P03', // lock not available in time
+  lockNotAvailable,
   'XX000', // also what PgBouncer says when its server went away
 ]);
 
 /** Whether a transaction that failed so may simply be run again at once. */
 export function isConflict(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01');
+}
+
+/** Whether a transaction failed because it did not get its lock in time. */
+export function isLockTimeout(error: unknown): boolean {
+  const cause = error instanceof DomainError ? error.cause : error;
+  return cause instanceof pg.DatabaseError && cause.code === lockNotAvailable;
 }
 
 /** Whether Postgres refused these very values (SQLSTATE classes 22 and 23), so that the same again fails the same way. */

@@ -1,6 +1,6 @@
-export { Database, type Queryable, type Statement } from './database.js';
+export { Database, type Queryable, type Statement, type TransactionOptions } from './database.js';
 export { isRefusal } from './errors.js';
-export { gateExclusive, gateShared } from './gate.js';
+export { briefPatienceMs, longPatienceMs, SaleGate } from './gate.js';
 export { migrate } from './migrate.js';
 export { AdminQueries } from './prisma.js';
 export { rollbackToSavepoint, savepoint } from './savepoint.js';

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import type { Sale } from '../domain/index.js';
 import { forEachSale } from '../inventory/index.js';
+import { briefPatienceMs } from '../postgres/index.js';
 import { ChangeSale, moved, SaleRepository, systemActor } from '../sales/index.js';
 import type { Surveyed } from './survey.js';
 
@@ -16,10 +18,10 @@ export class CloseSalesPass {
     const now = surveyed[0]?.inspection.now;
     if (now === undefined) return 0;
     return forEachSale(await this.sales.overIds(now), async (id) => {
-      await this.changes.execute(id, { actor: systemActor, action: 'sale.closed' }, (sale) =>
-        // an admin may have closed it, or moved its end, since the look
-        sale.status !== 'closed' && sale.closesAt <= now ? moved(sale, 'close') : sale,
-      );
+      // an admin may have closed it, or moved its end, since the look
+      const close = (sale: Sale): Sale =>
+        sale.status !== 'closed' && sale.closesAt <= now ? moved(sale, 'close') : sale;
+      await this.changes.execute(id, { actor: systemActor, action: 'sale.closed' }, close, briefPatienceMs);
       return 1;
     });
   }

@@ -73,10 +73,13 @@ export class Reconcile {
   /** Waits for one that runs, then runs one. @throws DomainError `unavailable`; what had been done stays done */
   now(): Promise<Reconciliation> {
     const turn = this.last.then(() =>
-      this.database.transaction(async (tx) => {
-        await tx.rows(waitForTurn);
-        return this.whileHolding(tx);
-      }, patienceMs),
+      this.database.transaction(
+        async (tx) => {
+          await tx.rows(waitForTurn);
+          return this.whileHolding(tx);
+        },
+        { statementMs: patienceMs },
+      ),
     );
     this.last = turn.catch(() => undefined);
     return turn;

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { StockStore } from '../inventory/index.js';
-import { Database, gateExclusive, type Statement } from '../postgres/index.js';
+import { briefPatienceMs, SaleGate, type Statement } from '../postgres/index.js';
 import { AuditLog, systemActor } from './audit-log.js';
 import { SaleSnapshots } from './sale-snapshots.js';
 import { isAtRest, SaleRepository } from './sale.repository.js';
@@ -33,7 +33,7 @@ const dropReturns: Statement = { name: 'drop-returns', text: 'DELETE FROM stock_
 @Injectable()
 export class ArchiveSale {
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly sales: SaleRepository,
     private readonly stock: StockStore,
     private readonly reader: StockReader,
@@ -46,8 +46,7 @@ export class ArchiveSale {
    * @returns false: something is still to be done for the sale, or it was archived before
    */
   async execute(saleId: string): Promise<boolean> {
-    const archived = await this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    const archived = await this.gate.exclusive(saleId, briefPatienceMs, async (tx) => {
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) return false;
       // what is unsound may hide an outbox: the reload counts it first

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError, type Sale } from '../domain/index.js';
-import type { Queryable } from '../postgres/index.js';
+import { longPatienceMs, type Queryable } from '../postgres/index.js';
 import { AuditLog, type AuditEntry } from './audit-log.js';
 import { LoadSale } from './load-sale.js';
 import { MoveSale } from './move-sale.js';
@@ -30,10 +30,11 @@ export class ChangeSale {
 
   /**
    * Capacity that is added reaches Redis after the commit: were the commit lost, Redis would offer what Postgres does not have.
+   * @param patienceMs how long to wait for the gate; default: as an admin does
    * @throws DomainError `not_found`, `capacity_below_taken`, what `edit` throws, `recovering`, and `unavailable` (it may have happened)
    */
-  async execute(saleId: string, audit: AuditEntry, edit: Edit): Promise<Sale> {
-    const change = await this.move.underGate(saleId, (tx, before) =>
+  async execute(saleId: string, audit: AuditEntry, edit: Edit, patienceMs = longPatienceMs): Promise<Sale> {
+    const change = await this.move.underGate(saleId, patienceMs, (tx, before) =>
       this.change(tx, before, edit, { ...audit, saleId }),
     );
     await this.offerAddedCapacity(change);
@@ -68,7 +69,7 @@ export class ChangeSale {
     const { after } = change;
     const added = differences(change, 1);
     if (added.size === 0 || after.archivedAt !== null) return;
-    await this.move.underGate(after.id, async (tx, sale) => {
+    await this.move.underGate(after.id, longPatienceMs, async (tx, sale) => {
       const missing = sale.epoch === after.epoch ? added : await this.missing(sale, added);
       if (missing.size > 0) await this.move.move(tx, sale, sale.epoch, missing);
     });

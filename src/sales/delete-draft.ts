@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
+import { longPatienceMs } from '../postgres/index.js';
 import { AuditLog, type AuditEntry } from './audit-log.js';
 import { MoveSale } from './move-sale.js';
 import { SaleSnapshots } from './sale-snapshots.js';
@@ -19,7 +20,7 @@ export class DeleteDraft {
 
   /** Its keys go first: were the commit lost, the next reload brings them back. @throws DomainError `not_found`, `invalid_transition` */
   async execute(saleId: string, audit: AuditEntry): Promise<void> {
-    await this.move.underGate(saleId, async (tx, sale) => {
+    await this.move.underGate(saleId, longPatienceMs, async (tx, sale) => {
       if (sale.status !== 'draft') {
         throw new DomainError('invalid_transition', `Only a draft can be deleted; this sale is ${sale.status}.`);
       }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { forEachSale } from '../inventory/index.js';
+import { briefPatienceMs } from '../postgres/index.js';
 import { ReloadSale } from './reload-sale.js';
 
 /** Has sales reloaded that Redis may have wrong, a few at a time. */
@@ -12,7 +13,7 @@ export class MendSales {
 
   /** @returns how many had to be reloaded. @throws what the first that failed threw, when the others are through */
   mendAll(saleIds: readonly string[]): Promise<number> {
-    return forEachSale(saleIds, async (id) => ((await this.reload.mend(id)) ? 1 : 0));
+    return forEachSale(saleIds, async (id) => ((await this.reload.mend(id, briefPatienceMs)) ? 1 : 0));
   }
 
   /** Somebody met a sale that is recovering: it is mended now, not when the reconciler comes by. Once at a time. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { notFound, recovering, type Sale } from '../domain/index.js';
 import { StockStore, type ChangeOutcome, type StockClaim } from '../inventory/index.js';
-import { Database, gateExclusive, type Queryable } from '../postgres/index.js';
+import { SaleGate, type Queryable } from '../postgres/index.js';
 import { ReloadSale } from './reload-sale.js';
 import { saleFields, SaleRepository } from './sale.repository.js';
 
@@ -19,7 +19,7 @@ export type Moved = Exclude<ChangeOutcome, { readonly kind: 'unsound' }>;
 @Injectable()
 export class MoveSale {
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly sales: SaleRepository,
     private readonly stock: StockStore,
     private readonly reload: ReloadSale,
@@ -28,13 +28,13 @@ export class MoveSale {
   /**
    * Runs `work` in a transaction that holds the sale's gate exclusively; again, after a reload, where Redis has the sale wrong. So
    * `work` must be safe to repeat after a rollback.
+   * @param patienceMs how long to wait for the gate
    * @throws DomainError `not_found`, `recovering`, what `work` throws, and `unavailable` (it may have happened)
    */
-  async underGate<T>(saleId: string, work: (tx: Queryable, sale: Sale) => Promise<T>): Promise<T> {
+  async underGate<T>(saleId: string, patienceMs: number, work: (tx: Queryable, sale: Sale) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.database.transaction(async (tx) => {
-          await gateExclusive(tx, saleId);
+        return await this.gate.exclusive(saleId, patienceMs, async (tx) => {
           const sale = await this.sales.find(saleId, tx);
           if (sale === null) throw notFound('sale');
           return work(tx, sale);
@@ -43,7 +43,7 @@ export class MoveSale {
         if (error !== unsound) throw error;
       }
       if (attempt === attempts) throw recovering();
-      await this.reload.mend(saleId);
+      await this.reload.mend(saleId, patienceMs);
     }
   }
 

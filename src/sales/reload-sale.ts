@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type Distribution, Metrics } from '../observability/index.js';
-import { Database, gateExclusive } from '../postgres/index.js';
+import { longPatienceMs, SaleGate } from '../postgres/index.js';
 import { AuditLog, systemActor } from './audit-log.js';
 import { LoadSale } from './load-sale.js';
 import { SaleSnapshots } from './sale-snapshots.js';
@@ -13,7 +13,7 @@ export class ReloadSale {
   private readonly reloads: Distribution;
 
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly sales: SaleRepository,
     private readonly reader: StockReader,
     private readonly loader: LoadSale,
@@ -27,12 +27,12 @@ export class ReloadSale {
 
   /**
    * Puts Redis right where it is not as Postgres says; does nothing where all is well. Safe to repeat and to run anywhere
-   * at once. @returns whether it had to. @throws DomainError `unavailable`, `recovering`
+   * at once. @param patienceMs how long to wait for the gate; default: as an admin does. @returns whether it had to.
+   * @throws DomainError `unavailable`, `recovering`
    */
-  async mend(saleId: string): Promise<boolean> {
+  async mend(saleId: string, patienceMs = longPatienceMs): Promise<boolean> {
     const startedAt = performance.now();
-    const mended = await this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    const mended = await this.gate.exclusive(saleId, patienceMs, async (tx) => {
       const sale = await this.sales.find(saleId, tx);
       if (sale?.archivedAt !== null || (await this.reader.read(sale)).well) return false;
       await this.loader.load(tx, sale);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isId, notFound, saleStatuses, type Sale } from '../domain/index.js';
-import { Database, gateExclusive } from '../postgres/index.js';
+import { longPatienceMs, SaleGate } from '../postgres/index.js';
 import { SaleFiguresReader } from './sale-figures.js';
 import { SaleSnapshots } from './sale-snapshots.js';
 import { SaleRepository } from './sale.repository.js';
@@ -11,7 +11,7 @@ import { StockReader } from './stock-reader.js';
 @Injectable()
 export class SaleQueries {
   constructor(
-    private readonly database: Database,
+    private readonly gate: SaleGate,
     private readonly sales: SaleRepository,
     private readonly snapshots: SaleSnapshots,
     private readonly figures: SaleFiguresReader,
@@ -45,8 +45,7 @@ export class SaleQueries {
   async inventory(saleId: string): Promise<InventoryView> {
     // before the gate: a sale with many holds would keep everybody from it, and to confirm one needs no gate in any case
     const held = await this.sales.held(saleId);
-    return this.database.transaction(async (tx) => {
-      await gateExclusive(tx, saleId);
+    return this.gate.exclusive(saleId, longPatienceMs, async (tx) => {
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) throw notFound('sale');
       const { figures, sound } = await this.reader.read(sale);

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Config, readConfig, type DurabilityMode } from '../../src/config/index.js';
-import { OrderBatches, OrderIntake, PersistOrders } from '../../src/orders/index.js';
+import { OrderBatches, OrderIntake } from '../../src/orders/index.js';
 import { AdminQueries, Database } from '../../src/postgres/index.js';
 import { Queues, type OrdersJob } from '../../src/queue/index.js';
 import { ChangeFeed, Durability, RedisServer, type Script } from '../../src/redis/index.js';
@@ -89,10 +89,8 @@ export class MortalProcess {
   }
 
   /** Does one job, as the worker role does. */
-  work({ saleId, orderIds, rejectAs }: OrdersJob): Promise<void> {
-    return rejectAs === undefined
-      ? this.get(OrderBatches).write(saleId, orderIds)
-      : this.get(PersistOrders).reject(saleId, orderIds, rejectAs);
+  work(job: OrdersJob): Promise<void> {
+    return this.get(OrderBatches).write(job.saleId, job.orderIds, job);
   }
 
   /** Ends it in order. */

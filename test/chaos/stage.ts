@@ -8,7 +8,7 @@ import { StockStore } from '../../src/inventory/index.js';
 import { EndHolds, OrderIntake, PersistOrders, SaleTallies } from '../../src/orders/index.js';
 import { newId } from '../../src/observability/index.js';
 import { PurchaseTickets, type PurchaseAnswer, type PurchaseRequest } from '../../src/orders/purchase-tickets.js';
-import { Database } from '../../src/postgres/index.js';
+import { Database, SaleGate } from '../../src/postgres/index.js';
 import type { OrdersJob } from '../../src/queue/index.js';
 import { queuePrefix, RedisServer, saleKey } from '../../src/redis/index.js';
 import { CreateSale } from '../../src/sales/create-sale.js';
@@ -134,7 +134,7 @@ export class Stage {
   async unsettled(sale: Sale, buyerId: string, status: 'reserved' | 'rejected' = 'reserved'): Promise<Order> {
     const order = await this.accepted(sale, buyerId);
     const dying = new PersistOrders(
-      this.get(Database),
+      this.get(SaleGate),
       new UnsettlingStock(this.get(RedisServer)),
       this.get(SaleTallies),
     );

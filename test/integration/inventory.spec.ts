@@ -31,7 +31,7 @@ test('when an order is cancelled while the inventory is read, then no ticket is 
   await backend.persist.execute(sale.id, [order.id]);
   const reader = new InterruptedReader(backend.stock);
   const figures = new SaleFiguresReader(backend.stock, backend.sales);
-  const queries = new SaleQueries(backend.database, backend.sales, backend.snapshots, figures, reader);
+  const queries = new SaleQueries(backend.gate, backend.sales, backend.snapshots, figures, reader);
   let cancelling: Promise<unknown> = Promise.resolve();
   reader.meanwhile = async () => {
     let isDone = false;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { StockStore } from '../../src/inventory/index.js';
 import { Metrics } from '../../src/observability/index.js';
-import { AdminQueries, Database, type Queryable } from '../../src/postgres/index.js';
+import { AdminQueries, Database, SaleGate, type Queryable, type TransactionOptions } from '../../src/postgres/index.js';
 import { RedisServer, saleKey } from '../../src/redis/index.js';
 import { AuditLog, ReloadSale } from '../../src/sales/index.js';
 import { LoadSale } from '../../src/sales/load-sale.js';
@@ -18,12 +18,12 @@ const answerMs = 200;
 
 /** Gives up transactions that are silent, five times as soon. */
 class ImpatientDatabase extends Database {
-  override transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+  override transaction<T>(work: (tx: Queryable) => Promise<T>, options?: TransactionOptions): Promise<T> {
     const text = `SET LOCAL idle_in_transaction_session_timeout = ${silentMs}`;
     return super.transaction(async (tx) => {
       await tx.rows({ name: 'impatience', text });
       return work(tx);
-    });
+    }, options);
   }
 }
 
@@ -49,7 +49,15 @@ beforeAll(async () => {
   const audit = new AuditLog(new AdminQueries(database));
   const { sales, snapshots } = backend;
   const loader = new LoadSale(sales, stock);
-  reload = new ReloadSale(database, sales, new StockReader(stock), loader, audit, snapshots, new Metrics());
+  reload = new ReloadSale(
+    new SaleGate(database),
+    sales,
+    new StockReader(stock),
+    loader,
+    audit,
+    snapshots,
+    new Metrics(),
+  );
 });
 afterAll(async () => {
   redis.close();

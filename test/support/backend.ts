@@ -7,7 +7,7 @@ import { OrderChanges } from '../../src/orders/order-changes.js';
 import { LocalRefusals } from '../../src/orders/local-refusals.js';
 import { OrderReader } from '../../src/orders/order-reader.js';
 import { PersistOrders } from '../../src/orders/persist-orders.js';
-import { AdminQueries, Database } from '../../src/postgres/index.js';
+import { AdminQueries, Database, SaleGate } from '../../src/postgres/index.js';
 import { ChangeFeed, RedisServer } from '../../src/redis/index.js';
 import { CompareStockPass } from '../../src/reconciliation/compare-stock.pass.js';
 import { Survey } from '../../src/reconciliation/survey.js';
@@ -60,6 +60,7 @@ export async function connectBackend(
   const metrics = new Metrics();
   const redis = new RedisServer([servers.redisUrl], ignore);
   const database = new Database(servers.databaseUrl, ignore);
+  const gate = new SaleGate(database);
   const admin = new AdminQueries(database);
   const feed = new ChangeFeed(redis);
   const stock = makeStock(redis);
@@ -68,8 +69,8 @@ export async function connectBackend(
   const audit = new AuditLog(admin);
   const snapshots = new SaleSnapshots(sales, redis, feed);
   const loader = new LoadSale(sales, stock);
-  const reload = new ReloadSale(database, sales, reader, loader, audit, snapshots, metrics);
-  const move = new MoveSale(database, sales, stock, reload);
+  const reload = new ReloadSale(gate, sales, reader, loader, audit, snapshots, metrics);
+  const move = new MoveSale(gate, sales, stock, reload);
   const changes = new ChangeSale(sales, move, loader, reader, audit, snapshots);
   const orders = new OrderRepository(database);
   const marks = new OrderMarks(redis);
@@ -82,11 +83,11 @@ export async function connectBackend(
     marks,
     feed,
   );
-  const holds = new EndHolds(database, orders, stock, audit, marks);
+  const holds = new EndHolds(gate, orders, stock, audit, marks);
   const returns = new ReturnStock(database, stock);
   const refusals = new LocalRefusals(feed);
   const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns, refusals, marks);
-  const persist = new PersistOrders(database, stock, new SaleTallies());
+  const persist = new PersistOrders(gate, stock, new SaleTallies());
   const survey = new Survey(database, stock);
   const compare = new CompareStockPass(new MendSales(reload), metrics);
   await redis.open();
@@ -95,6 +96,7 @@ export async function connectBackend(
     redis,
     client: redis.client,
     database,
+    gate,
     stock,
     sales,
     snapshots,
