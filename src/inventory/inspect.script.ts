@@ -15,6 +15,8 @@ export interface Inspection {
   readonly outboxSize: number;
   /** null: the outbox is empty */
   readonly oldestAt: Date | null;
+  /** null: the outbox is empty. Later than `now` where Redis's clock has stepped back */
+  readonly newestAt: Date | null;
   /** for each return asked for: whether it was given back */
   readonly returned: readonly boolean[];
   /** for each order asked for: its entry, or null where it is not in the outbox */
@@ -28,7 +30,7 @@ export const inspect: Script<Inspection> = {
   lua: luaWithSoundness('inspect'),
   keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-sum', 'queued-by', 'idem', 'returned'],
   parse(reply) {
-    const [epoch, fence, sound, stock, sums, size, oldest, returned, entries, now] = reply as [
+    const [epoch, fence, sound, stock, sums, size, oldest, returned, entries, now, newest] = reply as [
       string,
       string,
       number,
@@ -39,6 +41,7 @@ export const inspect: Script<Inspection> = {
       number[],
       string[],
       string,
+      string,
     ];
     return {
       epoch: epoch === '' ? null : Number(epoch),
@@ -47,13 +50,18 @@ export const inspect: Script<Inspection> = {
       available: counts(stock),
       queued: counts(sums),
       outboxSize: size,
-      oldestAt: oldest === '' ? null : new Date(Number(oldest)),
+      oldestAt: timeOf(oldest),
+      newestAt: timeOf(newest),
       returned: returned.map((given) => given === 1),
       entries: entries.map((entry) => (entry === '' ? null : parseEntry(entry))),
       now: new Date(Number(now)),
     };
   },
 };
+
+function timeOf(ms: string): Date | null {
+  return ms === '' ? null : new Date(Number(ms));
+}
 
 function counts(flat: readonly string[]): Map<string, number> {
   const map = new Map<string, number>();

@@ -53,6 +53,7 @@ describe('inspect', () => {
       ]),
       outboxSize: 2,
       oldestAt: new Date(takenAtMs),
+      newestAt: expect.any(Date),
       returned: [false, true],
       entries: [null, { ...first, takenAt: new Date(takenAtMs), maxPerBuyer: 10 }],
       now: expect.any(Date),

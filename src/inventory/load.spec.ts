@@ -129,9 +129,8 @@ describe('when everything was prepared under the fence', () => {
       expect(await client.hlen(saleKey(sale.id, key))).toBe(orders.length + 1);
     }
     expect(await stock.inspect(sale.id)).toMatchObject({ sound: true, outboxSize: orders.length });
-    expect((await stock.queuedBefore(sale.id, new Date(Date.now() + 60_000))).sort()).toEqual(
-      orders.map(({ id }) => id).sort(),
-    );
+    const queued = await stock.queuedBetween(sale.id, 0, Date.now() + 60_000, 0, orders.length + 1);
+    expect(queued.map(({ orderId }) => orderId).sort()).toEqual(orders.map(({ id }) => id).sort());
   });
 });
 

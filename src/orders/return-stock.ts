@@ -12,6 +12,23 @@ const undelivered: Statement = {
     GROUP BY r.id, o.buyer_id ORDER BY r.id LIMIT $3`,
 };
 
+const undeliveredOfSale: Statement = {
+  name: 'returns-of-sale-to-deliver',
+  text: `
+    SELECT r.id::text AS id, r.sale_id AS "saleId", r.epoch, o.buyer_id AS "buyerId",
+      json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity)) AS items
+    FROM (SELECT * FROM stock_returns WHERE sale_id = $1 AND id > $2 ORDER BY id LIMIT $3) r
+      JOIN orders o ON o.id = r.order_id JOIN order_items i ON i.order_id = o.id
+    GROUP BY r.id, r.sale_id, r.epoch, o.buyer_id ORDER BY r.id`,
+};
+
+const withReturns: Statement = {
+  name: 'sales-with-returns',
+  text: `
+    SELECT s.id FROM sales s
+    WHERE s.archived_at IS NULL AND EXISTS (SELECT FROM stock_returns r WHERE r.sale_id = s.id)`,
+};
+
 const deleteRows: Statement = {
   name: 'delete-delivered-returns',
   text: 'DELETE FROM stock_returns WHERE id = ANY($1::bigint[])',
@@ -60,5 +77,28 @@ export class ReturnStock {
     }
     for (const failure of failures.values()) throw failure;
     return delivered;
+  }
+
+  /**
+   * Delivers undelivered returns of one sale, at least one batch, until there are none or `performance.now()` passes `untilMs`.
+   * @returns how many orders gave stock back
+   */
+  async deliverSale(saleId: string, untilMs: number): Promise<number> {
+    let delivered = 0;
+    for (let last = '0', more = true; more;) {
+      const rows = await this.database.rows<StockReturn>(undeliveredOfSale, [saleId, last, batchSize]);
+      const outcomes = await Promise.all(rows.map((row) => this.stock.release(saleId, row)));
+      const done = rows.filter((_, i) => outcomes[i] === 'given-back' || outcomes[i] === 'already-done');
+      if (done.length > 0) await this.database.rows(deleteRows, [done.map(({ id }) => id)]);
+      delivered += done.length;
+      last = rows.at(-1)?.id ?? last;
+      more = rows.length === batchSize && performance.now() < untilMs;
+    }
+    return delivered;
+  }
+
+  /** Ids of sales that have undelivered returns. */
+  async salesWithReturns(): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(withReturns)).map(({ id }) => id);
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { forEachSale } from '../inventory/index.js';
+import { doneBy, SaleVisits } from '../inventory/index.js';
 import { moved, ReloadSale, SaleRepository, systemActor } from '../sales/index.js';
 import type { Surveyed } from './survey.js';
 
@@ -9,18 +9,20 @@ export class CloseSalesPass {
   constructor(
     private readonly sales: SaleRepository,
     private readonly reload: ReloadSale,
+    private readonly visits: SaleVisits,
   ) {}
 
-  /** @returns how many sales it closed */
+  /** @returns how many sales it closed. @throws SalesFailed where a sale failed; the others are through */
   async run(surveyed: readonly Surveyed[]): Promise<number> {
     const now = surveyed[0]?.inspection.now;
     if (now === undefined) return 0;
-    return forEachSale(await this.sales.overIds(now), async (id) => {
+    const visited = await this.visits.run('close', await this.sales.overIds(now), async (id) => {
       await this.reload.change(id, { actor: systemActor, action: 'sale.closed' }, (sale) =>
         // an admin may have closed it, or moved its end, since the look
         sale.status !== 'closed' && sale.closesAt <= now ? moved(sale, 'close') : sale,
       );
       return 1;
     });
+    return doneBy(visited);
   }
 }

@@ -36,7 +36,7 @@ export class CompareStockPass {
     );
   }
 
-  /** @returns how many sales were reloaded */
+  /** @returns how many sales were reloaded, by this look or since the one before. @throws SalesFailed where a sale failed */
   async run(sales: readonly Surveyed[]): Promise<number> {
     const seen = new Map<string, Seen>();
     const suspects = sales.filter((sale) => this.isSuspect(sale, seen));
@@ -48,10 +48,10 @@ export class CompareStockPass {
     return this.sales.mendAll(suspects.map(({ id }) => id));
   }
 
-  private isSuspect({ id, epoch, returns, inspection, difference }: Surveyed, seen: Map<string, Seen>): boolean {
+  private isSuspect({ id, epoch, hasReturns, inspection, difference }: Surveyed, seen: Map<string, Seen>): boolean {
     if (!inspection.sound || inspection.epoch !== epoch) return true;
     if (difference.size === 0) return false;
-    if (inspection.outboxSize === 0 && returns === 0) return true;
+    if (inspection.outboxSize === 0 && !hasReturns) return true;
     const now = JSON.stringify([...difference]);
     const before = this.seen.get(id);
     const times = before?.difference === now ? before.times + 1 : 1;

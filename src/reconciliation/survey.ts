@@ -5,7 +5,7 @@ import { Database, type Statement } from '../postgres/index.js';
 const ledgers: Statement = {
   name: 'sale-ledgers',
   text: `
-    SELECT s.id, s.epoch, (SELECT count(*) FROM stock_returns r WHERE r.sale_id = s.id) AS returns,
+    SELECT s.id, s.epoch, EXISTS (SELECT FROM stock_returns r WHERE r.sale_id = s.id) AS "hasReturns",
       json_object_agg(t.id, t.capacity - t.taken) AS "left"
     FROM sales s JOIN ticket_types t ON t.sale_id = s.id WHERE s.archived_at IS NULL GROUP BY s.id`,
 };
@@ -13,8 +13,8 @@ const ledgers: Statement = {
 interface Ledger {
   readonly id: string;
   readonly epoch: number;
-  /** returns that Redis may not have yet */
-  readonly returns: number;
+  /** whether there are returns that Redis may not have yet */
+  readonly hasReturns: boolean;
   /** capacity − taken by ticket type */
   readonly left: Readonly<Record<string, number>>;
 }
