@@ -107,7 +107,8 @@ export class SaleVisits implements OnModuleDestroy {
       await kind.slots.take();
       await this.slots.take();
       try {
-        if (!this.stopped) kind.done += await visit(saleId);
+        const done = this.stopped ? 0 : await visit(saleId);
+        kind.done += done;
       } catch (error) {
         kind.failures.set(saleId, error);
       } finally {

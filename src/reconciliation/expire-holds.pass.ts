@@ -56,7 +56,8 @@ export class ExpireHoldsPass {
   private async batch(saleId: string): Promise<number> {
     const expired = await this.holds.expire(saleId, await this.orders.overdueHolds(saleId, batchSize));
     try {
-      this.returned += await this.returns.deliverSale(saleId, performance.now() + deliverMs);
+      const returned = await this.returns.deliverSale(saleId, performance.now() + deliverMs);
+      this.returned += returned;
     } catch {
       // the returns pass comes next, and tells why it fails
     }
