@@ -4,5 +4,5 @@ export type { Inspection } from './inspect.script.js';
 export { InventoryModule } from './inventory.module.js';
 export { ticketsOf, type OutboxEntry, type QueuedOrder } from './outbox-entry.js';
 export type { ReserveOutcome } from './reserve.script.js';
-export { doneBy, SalesFailed, SaleVisits, type Visit, type Visited } from './sale-visits.js';
+export { doneBy, SalesFailed, SaleVisits, type Visited, type VisitKind } from './sale-visits.js';
 export { StockStore, type LoadedSale, type SaleFields, type StockClaim } from './stock.store.js';

@@ -2,11 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Metrics } from '../observability/index.js';
 
-/** Visits of one kind at once, and of all kinds: each may hold a connection to Postgres, of which a process has ten. */
-const slotsOfKind = 4;
+/** Visits of all kinds at once: each may hold a connection to Postgres, of which a process has ten. */
 const slotsOfAll = 8;
+const slotsOfKind = 4;
 /** How long a pass waits for its slowest sale, in ms. */
 const patienceMs = 750;
+
+/** What visits are for. */
+export interface VisitKind {
+  readonly name: string;
+  /** how many sales at once; default 4 */
+  readonly atOnce?: number;
+}
 
 /** Looks after one sale. @returns what is counted of it: orders, or sales */
 export type Visit = (saleId: string) => Promise<number>;
@@ -30,7 +37,7 @@ export class SalesFailed extends Error {
   }
 }
 
-interface Kind {
+interface State {
   readonly slots: Slots;
   readonly underWay: Map<string, { readonly sinceMs: number; readonly ended: Promise<void> }>;
   done: number;
@@ -44,7 +51,7 @@ interface Kind {
  */
 @Injectable()
 export class SaleVisits implements OnModuleDestroy {
-  private readonly kinds = new Map<string, Kind>();
+  private readonly kinds = new Map<string, State>();
   private readonly slots = new Slots(slotsOfAll);
   private stopped = false;
 
@@ -60,8 +67,8 @@ export class SaleVisits implements OnModuleDestroy {
    * Visits the sales that no visit of this kind is at work on. Waits until all have ended, but no longer than `waitMs`, and not for visits
    * that are older than that.
    */
-  async run(kind: string, saleIds: Iterable<string>, visit: Visit, waitMs = patienceMs): Promise<Visited> {
-    const state = this.kind(kind);
+  async run(kind: VisitKind, saleIds: Iterable<string>, visit: Visit, waitMs = patienceMs): Promise<Visited> {
+    const state = this.stateOf(kind);
     const begun = [...saleIds].map((id) => this.visit(state, id, visit));
     const young = begun.filter(({ sinceMs }) => isYoung(sinceMs, waitMs)).map(({ ended }) => ended);
     const enough = new AbortController();
@@ -77,13 +84,13 @@ export class SaleVisits implements OnModuleDestroy {
   }
 
   /** Begins to visit a sale unless a visit of this kind is at work on it. What `visit` returns or throws is told by the next `run`. */
-  begin(kind: string, saleId: string, visit: Visit): void {
-    this.visit(this.kind(kind), saleId, visit);
+  begin(kind: VisitKind, saleId: string, visit: Visit): void {
+    this.visit(this.stateOf(kind), saleId, visit);
   }
 
   /** Sales on which a visit of this kind is at work, or which wait for one. */
-  underWay(kind: string): string[] {
-    return [...this.kind(kind).underWay.keys()];
+  underWay(kind: VisitKind): string[] {
+    return [...this.stateOf(kind).underWay.keys()];
   }
 
   /** No visit begins any more; those that wait end at once. */
@@ -91,34 +98,38 @@ export class SaleVisits implements OnModuleDestroy {
     this.stopped = true;
   }
 
-  private kind(name: string): Kind {
+  private stateOf({ name, atOnce = slotsOfKind }: VisitKind): State {
     let state = this.kinds.get(name);
     if (state === undefined) {
-      state = { slots: new Slots(slotsOfKind), underWay: new Map(), done: 0, failures: new Map() };
+      state = { slots: new Slots(atOnce), underWay: new Map(), done: 0, failures: new Map() };
       this.kinds.set(name, state);
     }
     return state;
   }
 
-  private visit(kind: Kind, saleId: string, visit: Visit): { readonly sinceMs: number; readonly ended: Promise<void> } {
-    const running = kind.underWay.get(saleId);
+  private visit(
+    state: State,
+    saleId: string,
+    visit: Visit,
+  ): { readonly sinceMs: number; readonly ended: Promise<void> } {
+    const running = state.underWay.get(saleId);
     if (running !== undefined) return running;
     const work = async (): Promise<void> => {
-      await kind.slots.take();
+      await state.slots.take();
       await this.slots.take();
       try {
         const done = this.stopped ? 0 : await visit(saleId);
-        kind.done += done;
+        state.done += done;
       } catch (error) {
-        kind.failures.set(saleId, error);
+        state.failures.set(saleId, error);
       } finally {
         this.slots.give();
-        kind.slots.give();
-        kind.underWay.delete(saleId);
+        state.slots.give();
+        state.underWay.delete(saleId);
       }
     };
     const begun = { sinceMs: performance.now(), ended: work() };
-    kind.underWay.set(saleId, begun);
+    state.underWay.set(saleId, begun);
     return begun;
   }
 }

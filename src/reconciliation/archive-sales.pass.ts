@@ -24,6 +24,8 @@ export class ArchiveSalesPass {
     const resting = await this.sales.restingIds(restHours, maxSales, [...this.visited]);
     if (resting.length < maxSales) this.visited.clear();
     else for (const id of resting) this.visited.add(id);
-    return doneBy(await this.visits.run('archive', resting, async (id) => ((await this.archive.execute(id)) ? 1 : 0)));
+    return doneBy(
+      await this.visits.run({ name: 'archive' }, resting, async (id) => ((await this.archive.execute(id)) ? 1 : 0)),
+    );
   }
 }

@@ -16,7 +16,7 @@ export class CloseSalesPass {
   async run(surveyed: readonly Surveyed[]): Promise<number> {
     const now = surveyed[0]?.inspection.now;
     if (now === undefined) return 0;
-    const visited = await this.visits.run('close', await this.sales.overIds(now), async (id) => {
+    const visited = await this.visits.run({ name: 'close' }, await this.sales.overIds(now), async (id) => {
       await this.reload.change(id, { actor: systemActor, action: 'sale.closed' }, (sale) =>
         // an admin may have closed it, or moved its end, since the look
         sale.status !== 'closed' && sale.closesAt <= now ? moved(sale, 'close') : sale,

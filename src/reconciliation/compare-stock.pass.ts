@@ -45,7 +45,7 @@ export class CompareStockPass {
       drift: suspects.reduce((sum, sale) => sum + driftOf(sale), 0),
       untilMs: performance.now() + tellForMs,
     };
-    return this.sales.mendAll(suspects.map(({ id }) => id));
+    return this.sales.mendAll(suspects);
   }
 
   private isSuspect({ id, epoch, hasReturns, inspection, difference }: Surveyed, seen: Map<string, Seen>): boolean {

@@ -7,7 +7,7 @@ const batchSize = 500;
 const budgetMs = 1000;
 /** How long a batch's stock is brought back before the next batch; the returns pass does what is left. */
 const deliverMs = 100;
-const kind = 'expire';
+const kind = { name: 'expire' };
 
 /**
  * Ends holds that ran out, in rounds: in each, one batch of every sale that has any, and at once the stock of that batch goes back on

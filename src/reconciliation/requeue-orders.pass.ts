@@ -44,7 +44,7 @@ export class RequeueOrdersPass {
       // without any job those that were queued again have ended, or wait for another attempt
       if (oldestJob === null || performance.now() - atMs >= againAfterMs) this.progress.delete(id);
     }
-    const visited = await this.visits.run('requeue', old.keys(), (id) =>
+    const visited = await this.visits.run({ name: 'requeue' }, old.keys(), (id) =>
       this.requeue(id, old.get(id) ?? 0, oldestJob?.getTime() ?? Infinity),
     );
     return doneBy(visited);

@@ -17,6 +17,8 @@ export class ReturnStockPass {
   async run(): Promise<number> {
     const untilMs = performance.now() + budgetMs;
     const sales = await this.returns.salesWithReturns();
-    return doneBy(await this.visits.run('return', sales, (saleId) => this.returns.deliverSale(saleId, untilMs)));
+    return doneBy(
+      await this.visits.run({ name: 'return' }, sales, (saleId) => this.returns.deliverSale(saleId, untilMs)),
+    );
   }
 }

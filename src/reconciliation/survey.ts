@@ -6,6 +6,7 @@ const ledgers: Statement = {
   name: 'sale-ledgers',
   text: `
     SELECT s.id, s.epoch, EXISTS (SELECT FROM stock_returns r WHERE r.sale_id = s.id) AS "hasReturns",
+      sum(t.taken) AS taken,
       json_object_agg(t.id, t.capacity - t.taken) AS "left"
     FROM sales s JOIN ticket_types t ON t.sale_id = s.id WHERE s.archived_at IS NULL GROUP BY s.id`,
 };
@@ -15,6 +16,8 @@ interface Ledger {
   readonly epoch: number;
   /** whether there are returns that Redis may not have yet */
   readonly hasReturns: boolean;
+  /** tickets that Postgres counts as held or sold */
+  readonly taken: number;
   /** capacity − taken by ticket type */
   readonly left: Readonly<Record<string, number>>;
 }

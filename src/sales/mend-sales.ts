@@ -1,17 +1,19 @@
 import { types } from 'node:util';
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { doneBy, SaleVisits } from '../inventory/index.js';
+import { doneBy, SaleVisits, type Visited, type VisitKind } from '../inventory/index.js';
 import { type Count, Metrics } from '../observability/index.js';
 import { ReloadSale } from './reload-sale.js';
 import { SaleRepository } from './sale.repository.js';
 
-const kind = 'reload';
+/** A sale of which Postgres has more tickets held or sold takes long to reload. */
+const smallTickets = 20_000;
+const small = { name: 'reload' };
+/** In slots of their own: they let small ones pass. */
+const large = { name: 'reload large', atOnce: 2 };
 /** How long the reconciler waits for reloads, in ms; those that take longer go on in the background. */
 const patienceMs = 1500;
-/** A sale with more tickets in Postgres's orders takes long to reload: that is left to the reconciler, which comes within a second. */
-const smallTickets = 20_000;
-/** How long a sale that is left to the reconciler is not looked at again. */
+/** How long a large sale that is left to the reconciler is not looked at again. */
 const leftForMs = 1000;
 /** The same cause is logged once in so long. */
 const logEveryMs = 60_000;
@@ -37,15 +39,30 @@ export class MendSales {
    * Waits for a moment; what takes longer goes on. @returns how many had to be reloaded, of those that ended since the last call
    * @throws SalesFailed where one failed; the others are through
    */
-  async mendAll(saleIds: readonly string[]): Promise<number> {
-    const mend = async (id: string): Promise<number> => ((await this.reload.mend(id)) ? 1 : 0);
-    return doneBy(await this.visits.run(kind, saleIds, (id) => this.telling(id, () => mend(id)), patienceMs));
+  async mendAll(sales: readonly { readonly id: string; readonly taken: number }[]): Promise<number> {
+    const mendOf = (kind: VisitKind, some: typeof sales): Promise<Visited> => {
+      const ids = some.map(({ id }) => id);
+      const mend = async (id: string): Promise<number> => ((await this.reload.mend(id)) ? 1 : 0);
+      return this.visits.run(kind, ids, (id) => this.telling(id, () => mend(id)), patienceMs);
+    };
+    const isLarge = ({ taken }: { readonly taken: number }): boolean => taken > smallTickets;
+    const both = await Promise.all([
+      mendOf(
+        small,
+        sales.filter((sale) => !isLarge(sale)),
+      ),
+      mendOf(large, sales.filter(isLarge)),
+    ]);
+    return doneBy({
+      done: both.reduce((sum, { done }) => sum + done, 0),
+      failures: new Map(both.flatMap(({ failures }) => [...failures])),
+    });
   }
 
-  /** Somebody met a sale that is recovering: a small one is mended now, not when the reconciler comes by. */
+  /** Somebody met a sale that is recovering: a small one is mended now, a large one by the reconciler, which comes within a second. */
   notice(saleId: string): void {
     if (this.left.has(saleId)) return;
-    this.visits.begin(kind, saleId, async () => {
+    this.visits.begin(small, saleId, async () => {
       // what fails has been told, and is noticed again by the next buyer and by the reconciler
       await this.telling(saleId, () => this.mendSmall(saleId)).catch(() => undefined);
       return 0;
