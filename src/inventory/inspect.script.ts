@@ -18,6 +18,8 @@ export interface Inspection {
   readonly outboxSize: number;
   /** null: the outbox is empty */
   readonly oldestAt: Date | null;
+  /** null: the outbox is empty. Later than `now` where Redis's clock has stepped back */
+  readonly newestAt: Date | null;
   /** Redis's clock, by which sales open and close */
   readonly now: Date;
 }
@@ -27,12 +29,13 @@ export const inspect: Script<Inspection> = {
   lua: luaWithSoundness('inspect'),
   keys: ['sale', 'stock', 'buyers', 'queued', 'queued-at', 'queued-by', 'idem'],
   parse(reply) {
-    const [epoch, fence, sound, stock, size, oldest, now] = reply as [
+    const [epoch, fence, sound, stock, size, oldest, newest, now] = reply as [
       string,
       string,
       number,
       string[],
       number,
+      string,
       string,
       string,
     ];
@@ -42,11 +45,16 @@ export const inspect: Script<Inspection> = {
       sound: sound === 1,
       ...countsOf(stock),
       outboxSize: size,
-      oldestAt: oldest === '' ? null : new Date(Number(oldest)),
+      oldestAt: timeOf(oldest),
+      newestAt: timeOf(newest),
       now: new Date(Number(now)),
     };
   },
 };
+
+function timeOf(ms: string): Date | null {
+  return ms === '' ? null : new Date(Number(ms));
+}
 
 type Counts = Pick<Inspection, 'available' | 'queued' | 'settled' | 'returned'>;
 

@@ -61,6 +61,7 @@ describe('inspect', () => {
       ]),
       outboxSize: 2,
       oldestAt: new Date(takenAtMs),
+      newestAt: expect.any(Date),
       now: expect.any(Date),
     });
     expect(seen.now.getTime()).toBeGreaterThanOrEqual(takenAtMs);

@@ -144,9 +144,8 @@ describe('when everything was prepared under the fence', () => {
     const { available, queued, ...inspection } = await stock.inspect(sale.id);
     expect(inspection).toMatchObject({ sound: true, outboxSize: orders.length });
     expect([available.get(sale.typeId), queued.get(sale.typeId)]).toEqual([0, orders.length]);
-    expect((await stock.queuedBefore(sale.id, new Date(Date.now() + 60_000))).sort()).toEqual(
-      orders.map(({ id }) => id).sort(),
-    );
+    const waiting = await stock.queuedBetween(sale.id, 0, Date.now() + 60_000, 0, orders.length + 1);
+    expect(waiting.map(({ orderId }) => orderId).sort()).toEqual(orders.map(({ id }) => id).sort());
   });
 });
 

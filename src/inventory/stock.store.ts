@@ -285,18 +285,18 @@ export class StockStore {
     } while (cursor !== '0');
   }
 
-  /** Ids of the orders taken before that moment, oldest first. */
-  async queuedBefore(saleId: string, before: Date): Promise<string[]> {
-    const key = saleKey(saleId, 'queued-at');
-    const ids: string[] = [];
-    for (let more = true; more;) {
-      const part = await this.redis.call((client) =>
-        client.zrangebyscore(key, '-inf', before.getTime(), 'LIMIT', ids.length, chunkSize),
-      );
-      ids.push(...part);
-      more = part.length === chunkSize;
-    }
-    return ids;
+  /** A page of the orders that were taken in that time, both ends included, oldest first. Skipping is work for Redis. */
+  async queuedBetween(
+    saleId: string,
+    fromMs: number,
+    toMs: number,
+    skip: number,
+    limit: number,
+  ): Promise<{ readonly orderId: string; readonly takenAtMs: number }[]> {
+    const flat = await this.redis.call((client) =>
+      client.zrangebyscore(saleKey(saleId, 'queued-at'), fromMs, toMs, 'WITHSCORES', 'LIMIT', skip, limit),
+    );
+    return Array.from(chunks(flat, 2), ([orderId = '', takenAt]) => ({ orderId, takenAtMs: Number(takenAt) }));
   }
 
   /** Forgets a sale that was never open. */

@@ -88,6 +88,16 @@ export class Metrics {
     }
   }
 
+  /** A gauge with one label, counted while Prometheus asks. What `read` leaves out has no value. */
+  gaugesBy(
+    label: string,
+    { name, help, acrossProcesses }: AboutGauge & { readonly name: string },
+    read: () => Iterable<readonly [string, number]>,
+  ): void {
+    const values = (): object[] => Array.from(read(), ([of, value]) => ({ labels: { [label]: of }, value }));
+    this.add(name, help, 'gauge', values, acrossProcesses);
+  }
+
   /** What Prometheus reads, of all processes behind this port. Never rejects because a server is away. */
   async text(): Promise<string> {
     if (this.allProcesses === undefined) return this.registry.metrics();
@@ -99,12 +109,18 @@ export class Metrics {
     return this.registry.getMetricsAsJSON();
   }
 
-  private add(name: string, help: string, type: 'counter' | 'histogram', values: () => object[]): void {
+  private add(
+    name: string,
+    help: string,
+    type: 'counter' | 'histogram' | 'gauge',
+    values: () => object[],
+    aggregator: 'sum' | 'max' | 'min' = 'sum',
+  ): void {
     const full = `${prefix}${name}`;
     const metric = {
       name: full,
       help,
-      get: () => Promise.resolve({ name: full, help, type, aggregator: 'sum', values: values() }),
+      get: () => Promise.resolve({ name: full, help, type, aggregator, values: values() }),
     };
     // `name` and `get` are all that a registry asks of a metric: prom-client's own aggregator registers no more
     this.registry.registerMetric(metric as unknown as Histogram);

@@ -19,6 +19,8 @@ export interface OrdersJob {
 }
 
 const ordersQueue = 'orders';
+/** What a worker writes in one transaction at the most. */
+const ordersPerJob = 500;
 
 /**
  * BullMQ's defaults (locks and stalled checks of 30 s, one stalled run allowed) would let a killed worker's jobs lie for a
@@ -36,6 +38,16 @@ const workerOptions = {
 
 /** A job whose server is down waits and tries again for as long as it takes. */
 const retryForever = { attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'capped' } };
+
+/** What a job that was lost but for its hash leaves would have the next of its name ignored: it is removed, and added by the next pass. */
+async function hurry(job: Job<OrdersJob>): Promise<void> {
+  try {
+    await job.promote();
+  } catch {
+    // it does not wait for another attempt
+    if ((await job.getState()) === 'unknown') await job.remove().catch(() => undefined); // another removed it
+  }
+}
 
 function cappedBackoff(attemptsMade: number): number {
   return Math.min(100 * 2 ** Math.min(attemptsMade, 10), 2000);
@@ -60,6 +72,22 @@ export class Queues {
   /** Adds jobs in one call. Fails at once while Redis is away: the requeue pass finds what was not queued. */
   async addOrders(jobs: readonly OrdersJob[]): Promise<void> {
     await this.orders.addBulk(jobs.map((data) => ({ name: 'persist', data, opts: retryForever })));
+  }
+
+  /**
+   * Adds orders of a sale of which nobody knows whether they have a job, but not the same ones twice: a job is named by its first and its
+   * last order. One that is there already goes on at once, however long it was to wait for its next attempt.
+   */
+  async addOrdersAgain(saleId: string, orderIds: readonly string[]): Promise<void> {
+    const jobs: Parameters<typeof this.orders.addBulk>[0] = [];
+    for (let i = 0; i < orderIds.length; i += ordersPerJob) {
+      const ids = orderIds.slice(i, i + ordersPerJob);
+      const jobId = `${saleId}-${ids[0] ?? ''}-${ids.at(-1) ?? ''}`;
+      // one that were kept would have BullMQ ignore the next of its name
+      const opts = { ...retryForever, jobId, removeOnComplete: true, removeOnFail: true };
+      jobs.push({ name: 'persist', data: { saleId, orderIds: ids }, opts });
+    }
+    await Promise.all((await this.orders.addBulk(jobs)).map(hurry));
   }
 
   /**

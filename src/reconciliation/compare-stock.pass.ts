@@ -24,7 +24,7 @@ export class CompareStockPass {
     );
   }
 
-  /** @returns how many sales were reloaded */
+  /** @returns how many sales were reloaded, by this look or since the one before. @throws SalesFailed where a sale failed */
   async run(sales: readonly Surveyed[]): Promise<number> {
     const suspects = sales.filter(
       ({ epoch, inspection, difference }) => !inspection.sound || inspection.epoch !== epoch || difference.size > 0,
@@ -33,7 +33,7 @@ export class CompareStockPass {
       drift: suspects.reduce((sum, sale) => sum + driftOf(sale), 0),
       untilMs: performance.now() + tellForMs,
     };
-    return this.sales.mendAll(suspects.map(({ id }) => id));
+    return this.sales.mendAll(suspects);
   }
 }
 

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import pg from 'pg';
 import { Config } from '../config/index.js';
 import { unavailable } from '../domain/index.js';
+import { SalesFailed } from '../inventory/index.js';
 import { Database, type Statement } from '../postgres/index.js';
 
 /** As long as one statement, and so its locks, should take, in ms. */
@@ -11,12 +13,15 @@ const boundMs = 50;
 /** In one reconciliation, so that the other passes are not held up. */
 const budgetMs = 250;
 const batch = { first: 100, max: 2000 };
+/** A sale whose orders cannot be deleted does not keep others from their turn. */
+const setAsideMs = 5000;
 
 const due: Statement = {
   name: 'sale-to-purge',
   text: `
     SELECT id FROM sales
-    WHERE purged_at IS NULL AND archived_at < clock_timestamp() - $1 * interval '1 day' ORDER BY archived_at LIMIT 1`,
+    WHERE purged_at IS NULL AND archived_at < statement_timestamp() - $1 * interval '1 day' AND id <> ALL($2::uuid[])
+    ORDER BY archived_at LIMIT 1`,
 };
 
 /**
@@ -51,27 +56,41 @@ const markPurged: Statement = {
 @Injectable()
 export class DeleteOldOrdersPass {
   private size = batch.first;
+  private readonly setAside = new LRUCache<string, true>({ max: 1000, ttl: setAsideMs });
 
   constructor(
     private readonly database: Database,
     private readonly config: Config,
   ) {}
 
-  /** @returns how many orders were deleted. @throws DomainError `unavailable` where even a single one takes too long */
+  /** @returns how many orders were deleted. @throws SalesFailed where those of a sale cannot be, such as one that takes too long */
   async run(): Promise<number> {
     const { retentionDays } = this.config;
     if (retentionDays === Infinity) return 0;
     let deleted = 0;
+    const failures: unknown[] = [];
     for (const endsAt = performance.now() + budgetMs; performance.now() < endsAt;) {
-      const [sale] = await this.database.rows<{ id: string }>(due, [retentionDays]);
+      const [sale] = await this.database.rows<{ id: string }>(due, [retentionDays, [...this.setAside.keys()]]);
       if (sale === undefined) break;
-      const orders = await this.some(deleteOrders, sale.id);
-      deleted += orders ?? 0;
-      if (orders !== 0) continue;
-      const totals = await this.some(deleteTotals, sale.id);
-      if (totals === 0) await this.database.rows(markPurged, [sale.id]);
+      try {
+        deleted += await this.deleteSome(sale.id);
+      } catch (error) {
+        failures.push(error);
+        this.setAside.set(sale.id, true);
+        this.size = batch.first;
+      }
     }
+    if (failures.length > 0) throw new SalesFailed(deleted, failures[0]);
     return deleted;
+  }
+
+  /** @returns how many orders were deleted */
+  private async deleteSome(saleId: string): Promise<number> {
+    const orders = await this.some(deleteOrders, saleId);
+    if (orders !== 0) return orders ?? 0;
+    const totals = await this.some(deleteTotals, saleId);
+    if (totals === 0) await this.database.rows(markPurged, [saleId]);
+    return 0;
   }
 
   /**

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type Count, type Distribution, type Family, Metrics } from '../observability/index.js';
-import { forEachSale } from '../inventory/index.js';
-import { ReturnStock } from '../orders/index.js';
+import { SalesFailed } from '../inventory/index.js';
 import { Database, type Queryable, type Statement } from '../postgres/index.js';
 import { ArchiveSalesPass } from './archive-sales.pass.js';
 import { CloseSalesPass } from './close-sales.pass.js';
@@ -9,6 +8,7 @@ import { CompareStockPass } from './compare-stock.pass.js';
 import { DeleteOldOrdersPass } from './delete-old-orders.pass.js';
 import { ExpireHoldsPass } from './expire-holds.pass.js';
 import { RequeueOrdersPass } from './requeue-orders.pass.js';
+import { ReturnStockPass } from './return-stock.pass.js';
 import { Survey } from './survey.js';
 
 const fleetLock = `hashtextextended('sluice:reconciliation', 0)`;
@@ -17,7 +17,7 @@ const tryTurn: Statement = { name: 'reconcile-try', text: `SELECT pg_try_advisor
 const stillHere: Statement = { name: 'reconcile-still-here', text: 'SELECT 1' };
 /** More often than Postgres takes a silent process for a frozen one. */
 const heartbeatMs = 1000;
-/** How long an admin waits for a reconciliation that runs: it may be reloading a thousand sales. */
+/** How long an admin waits for a reconciliation that runs, and for those that others asked for before. */
 const patienceMs = 60_000;
 
 const passes = ['expire', 'return', 'survey', 'requeue', 'close', 'compare', 'archive', 'delete'] as const;
@@ -43,12 +43,14 @@ export class Reconcile {
   private readonly durations: Family<Distribution>;
   private readonly done: Family<Count>;
   private readonly failed: Family<Count>;
+  /** when each pass last got to the end of its sales, by `performance.now()` */
+  private readonly visitedAt = new Map<string, number>();
 
   constructor(
     private readonly database: Database,
     private readonly survey: Survey,
     private readonly expireHolds: ExpireHoldsPass,
-    private readonly returns: ReturnStock,
+    private readonly returnStock: ReturnStockPass,
     private readonly requeueOrders: RequeueOrdersPass,
     private readonly closeSales: CloseSalesPass,
     private readonly compareStock: CompareStockPass,
@@ -67,6 +69,10 @@ export class Reconcile {
       labels,
     });
     this.failed = metrics.counters({ name: 'reconciler_failures_total', help: 'Passes that failed', labels });
+    const help = 'How long ago a pass of this process last visited all sales, in seconds; absent: it never did';
+    metrics.gaugesBy('pass', { name: 'reconciler_visit_age_seconds', help, acrossProcesses: 'min' }, () =>
+      Array.from(this.visitedAt, ([pass, at]) => [pass, (performance.now() - at) / 1000] as const),
+    );
     for (const pass of passes) this.failed.at(pass); // from the start at 0, or the first would be no increase
   }
 
@@ -85,31 +91,26 @@ export class Reconcile {
     return turn;
   }
 
-  /** Runs one unless one runs. Null: one did. */
-  unlessRunning(): Promise<Reconciliation | null> {
+  /** Runs one unless one runs. Null: one did. Passes that have not begun when `stop` comes are left out. */
+  unlessRunning(stop?: AbortSignal): Promise<Reconciliation | null> {
     return this.database.transaction(async (tx) => {
       const [turn] = await tx.rows<{ mine: boolean }>(tryTurn);
-      return turn?.mine === true ? this.whileHolding(tx) : null;
+      return turn?.mine === true ? this.whileHolding(tx, stop) : null;
     });
   }
 
-  private async whileHolding(lock: Queryable): Promise<Reconciliation> {
+  private async whileHolding(lock: Queryable, stop?: AbortSignal): Promise<Reconciliation> {
     const heartbeat = setInterval(() => {
       lock.rows(stillHere).catch(() => undefined); // lost: the commit says so
     }, heartbeatMs);
     try {
-      return await this.passes();
+      return await this.passes(stop);
     } finally {
       clearInterval(heartbeat);
     }
   }
 
-  private async deliverReturns(): Promise<number> {
-    const untilMs = performance.now() + 1000;
-    return forEachSale(await this.returns.salesWithReturns(), (id) => this.returns.deliverSale(id, untilMs));
-  }
-
-  private async passes(): Promise<Reconciliation> {
+  private async passes(stop?: AbortSignal): Promise<Reconciliation> {
     const startedAt = performance.now();
     const failures: unknown[] = [];
     const failed = (name: (typeof passes)[number], error: unknown): void => {
@@ -117,12 +118,20 @@ export class Reconcile {
       failures.push(error);
     };
     const run = async (name: (typeof passes)[number], pass: () => Promise<number>): Promise<number> => {
+      if (stop?.aborted === true) return 0;
       const passStartedAt = performance.now();
-      try {
-        const done = await pass();
+      const ended = (done: number): number => {
         this.done.at(name).add(done);
+        this.visitedAt.set(name, performance.now());
         return done;
+      };
+      try {
+        return ended(await pass());
       } catch (error) {
+        if (error instanceof SalesFailed) {
+          failed(name, error.cause);
+          return ended(error.done);
+        }
         failed(name, error);
         return 0;
       } finally {
@@ -130,7 +139,7 @@ export class Reconcile {
       }
     };
     const expired = await run('expire', () => this.expireHolds.run());
-    const returned = await run('return', () => this.deliverReturns());
+    const returned = await run('return', async () => (await this.returnStock.run()) + this.expireHolds.takeReturned());
     const sales = await this.survey.take((error) => {
       failed('survey', error);
     });

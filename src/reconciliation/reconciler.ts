@@ -2,6 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { Reconcile } from './reconcile.js';
 
+/** The least pause between two reconciliations, as a part of the interval: the servers are there for buyers, too. */
+const leastPause = 0.1;
+
 /**
  * Runs the passes every so often while this process lives. A timer of its own: a scheduler in Redis goes with Redis's data, and
  * stops for hours where the clock of the process that set it jumped.
@@ -18,7 +21,7 @@ export class Reconciler {
     this.running = this.run(everyMs);
   }
 
-  /** Resolves when the reconciliation in hand is over. */
+  /** Resolves when the pass in hand is over. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
@@ -27,10 +30,12 @@ export class Reconciler {
   private async run(everyMs: number): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      await this.reconcile.unlessRunning().catch((error: unknown) => {
+      const startedAt = performance.now();
+      await this.reconcile.unlessRunning(signal).catch((error: unknown) => {
         this.logger.warn(error); // what was left undone is done by the next
       });
-      await delay(everyMs, undefined, { signal }).catch(() => undefined); // stopped
+      const pauseMs = Math.max(leastPause * everyMs, everyMs - (performance.now() - startedAt));
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined); // stopped
     }
   }
 }

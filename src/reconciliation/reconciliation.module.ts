@@ -9,6 +9,7 @@ import { Reconcile } from './reconcile.js';
 import { Reconciler } from './reconciler.js';
 import { ReconciliationsController } from './reconciliations.controller.js';
 import { RequeueOrdersPass } from './requeue-orders.pass.js';
+import { ReturnStockPass } from './return-stock.pass.js';
 import { Survey } from './survey.js';
 
 @Module({
@@ -16,6 +17,7 @@ import { Survey } from './survey.js';
   providers: [
     Survey,
     ExpireHoldsPass,
+    ReturnStockPass,
     RequeueOrdersPass,
     CloseSalesPass,
     CompareStockPass,

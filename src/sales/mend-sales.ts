@@ -1,36 +1,91 @@
-import { Injectable } from '@nestjs/common';
-import { forEachSale } from '../inventory/index.js';
+import { types } from 'node:util';
+import { Injectable, Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { doneBy, SaleVisits, type Visited, type VisitKind } from '../inventory/index.js';
+import { type Count, Metrics } from '../observability/index.js';
 import { briefPatienceMs } from '../postgres/index.js';
 import { ReloadSale } from './reload-sale.js';
+import { SaleRepository } from './sale.repository.js';
 
-/** Has sales reloaded that Redis may have wrong, a few at a time. */
+/** A sale of which Postgres has more tickets held or sold takes long to reload. */
+const smallTickets = 20_000;
+const small = { name: 'reload' };
+/** In slots of their own: they let small ones pass. */
+const large = { name: 'reload large', atOnce: 2 };
+/** How long the reconciler waits for reloads, in ms; those that take longer go on in the background. */
+const patienceMs = 1500;
+/** How long a large sale that is left to the reconciler is not looked at again. */
+const leftForMs = 1000;
+/** The same cause is logged once in so long. */
+const logEveryMs = 60_000;
+
+/** Has sales reloaded that Redis may have wrong, a few at a time, each once at a time. */
 @Injectable()
 export class MendSales {
-  private readonly noticed = new Set<string>();
-  private running = false;
+  private readonly logger = new Logger(MendSales.name);
+  private readonly left = new LRUCache<string, true>({ max: 10_000, ttl: leftForMs });
+  private readonly logged = new LRUCache<string, true>({ max: 100, ttl: logEveryMs });
+  private readonly failed: Count;
 
-  constructor(private readonly reload: ReloadSale) {}
-
-  /** @returns how many had to be reloaded. @throws what the first that failed threw, when the others are through */
-  mendAll(saleIds: readonly string[]): Promise<number> {
-    return forEachSale(saleIds, async (id) => ((await this.reload.mend(id, briefPatienceMs)) ? 1 : 0));
+  constructor(
+    private readonly reload: ReloadSale,
+    private readonly sales: SaleRepository,
+    private readonly visits: SaleVisits,
+    metrics: Metrics,
+  ) {
+    this.failed = metrics.counter({ name: 'reload_failures_total', help: 'Reloads that failed; they are tried again' });
   }
 
-  /** Somebody met a sale that is recovering: it is mended now, not when the reconciler comes by. Once at a time. */
+  /**
+   * Waits for a moment; what takes longer goes on. @returns how many had to be reloaded, of those that ended since the last call
+   * @throws SalesFailed where one failed; the others are through
+   */
+  async mendAll(sales: readonly { readonly id: string; readonly taken: number }[]): Promise<number> {
+    const mendOf = (kind: VisitKind, some: typeof sales): Promise<Visited> => {
+      const ids = some.map(({ id }) => id);
+      const mend = async (id: string): Promise<number> => ((await this.reload.mend(id, briefPatienceMs)) ? 1 : 0);
+      return this.visits.run(kind, ids, (id) => this.telling(id, () => mend(id)), patienceMs);
+    };
+    const isLarge = ({ taken }: { readonly taken: number }): boolean => taken > smallTickets;
+    const both = await Promise.all([
+      mendOf(
+        small,
+        sales.filter((sale) => !isLarge(sale)),
+      ),
+      mendOf(large, sales.filter(isLarge)),
+    ]);
+    return doneBy({
+      done: both.reduce((sum, { done }) => sum + done, 0),
+      failures: new Map(both.flatMap(({ failures }) => [...failures])),
+    });
+  }
+
+  /** Somebody met a sale that is recovering: a small one is mended now, a large one by the reconciler, which comes within a second. */
   notice(saleId: string): void {
-    this.noticed.add(saleId);
-    if (this.running) return;
-    this.running = true;
-    void this.mendNoticed();
+    if (this.left.has(saleId)) return;
+    this.visits.begin(small, saleId, async () => {
+      // what fails has been told, and is noticed again by the next buyer and by the reconciler
+      await this.telling(saleId, () => this.mendSmall(saleId)).catch(() => undefined);
+      return 0;
+    });
   }
 
-  private async mendNoticed(): Promise<void> {
-    while (this.noticed.size > 0) {
-      const ids = [...this.noticed];
-      // what fails is noticed again by the next buyer, and by the reconciler in any case
-      await this.mendAll(ids).catch(() => undefined);
-      for (const id of ids) this.noticed.delete(id);
+  private async mendSmall(saleId: string): Promise<void> {
+    const sale = await this.sales.find(saleId);
+    const tickets = sale?.ticketTypes.reduce((sum, { taken }) => sum + taken, 0) ?? 0;
+    if (tickets > smallTickets) this.left.set(saleId, true);
+    else await this.reload.mend(saleId, briefPatienceMs);
+  }
+
+  private async telling<T>(saleId: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.failed.add();
+      const cause = types.isNativeError(error) ? error.message : String(error);
+      if (!this.logged.has(cause)) this.logger.warn({ msg: 'a sale could not be reloaded', saleId, err: error });
+      this.logged.set(cause, true);
+      throw error;
     }
-    this.running = false;
   }
 }

@@ -101,7 +101,7 @@ const resting: Statement = {
   name: 'resting-sales',
   text: `
     SELECT s.id FROM sales s
-    WHERE ${isAtRest} AND s.updated_at < clock_timestamp() - $1 * interval '1 hour'
+    WHERE ${isAtRest} AND s.updated_at < statement_timestamp() - $1 * interval '1 hour' AND s.id <> ALL($3::uuid[])
     ORDER BY s.updated_at LIMIT $2`,
 };
 
@@ -180,9 +180,9 @@ export class SaleRepository {
     return (await this.database.rows<{ id: string }>(liveIds)).map(({ id }) => id);
   }
 
-  /** Closed sales that nobody changed for so long and of which Postgres knows nothing that is left to do. */
-  async restingIds(hours: number, limit: number): Promise<string[]> {
-    return (await this.database.rows<{ id: string }>(resting, [hours, limit])).map(({ id }) => id);
+  /** Closed sales, but for these, that nobody changed for so long and of which Postgres knows nothing that is left to do. */
+  async restingIds(hours: number, limit: number, exceptIds: readonly string[]): Promise<string[]> {
+    return (await this.database.rows<{ id: string }>(resting, [hours, limit, exceptIds])).map(({ id }) => id);
   }
 
   /** Sales that are still open or paused though their time was over at that moment. */

@@ -1,4 +1,4 @@
-import { StockStore } from '../../src/inventory/index.js';
+import { SaleVisits, StockStore } from '../../src/inventory/index.js';
 import { Metrics } from '../../src/observability/index.js';
 import { ClaimOrder } from '../../src/orders/claim-order.js';
 import { EndHolds, OrderRepository, ReturnStock, SaleTallies } from '../../src/orders/index.js';
@@ -72,24 +72,17 @@ export async function connectBackend(
   const reload = new ReloadSale(gate, sales, reader, loader, audit, snapshots, metrics);
   const move = new MoveSale(gate, sales, stock, reload);
   const changes = new ChangeSale(sales, move, loader, reader, audit, snapshots);
+  const mender = new DeafMender(reload, sales, new SaleVisits(metrics), metrics);
   const orders = new OrderRepository(database);
   const marks = new OrderMarks(redis);
-  const orderReader = new OrderReader(
-    stock,
-    orders,
-    new OrderChanges(feed, metrics),
-    snapshots,
-    new DeafMender(reload),
-    marks,
-    feed,
-  );
+  const orderReader = new OrderReader(stock, orders, new OrderChanges(feed, metrics), snapshots, mender, marks, feed);
   const holds = new EndHolds(gate, orders, stock, audit, marks);
   const returns = new ReturnStock(database, stock);
   const refusals = new LocalRefusals(feed);
   const claims = new ClaimOrder(snapshots, orderReader, orders, stock, holds, returns, refusals, marks);
   const persist = new PersistOrders(gate, stock, new SaleTallies());
   const survey = new Survey(database, stock);
-  const compare = new CompareStockPass(new MendSales(reload), metrics);
+  const compare = new CompareStockPass(mender, metrics);
   await redis.open();
   return {
     servers,

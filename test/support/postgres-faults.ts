@@ -6,6 +6,9 @@ export interface PostgresFaults {
   cut(): Promise<void>;
   /** Cuts every connection, and refuses new ones until `heal`. */
   refuse(): Promise<void>;
+  /** Cuts every connection; new ones can only read, until `writeAgain`, which cuts them, too. */
+  onlyRead(): Promise<void>;
+  writeAgain(): Promise<void>;
   heal(): Promise<void>;
 }
 
@@ -26,6 +29,8 @@ export function postgresFaults(databaseUrl: string): PostgresFaults {
   return {
     cut: () => run(cut),
     refuse: () => run(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`, cut),
+    onlyRead: () => run(`ALTER DATABASE ${name} SET default_transaction_read_only = on`, cut),
+    writeAgain: () => run(`ALTER DATABASE ${name} RESET default_transaction_read_only`, cut),
     heal: () => run(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`),
   };
 }
