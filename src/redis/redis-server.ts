@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { asUnavailable } from './errors.js';
+import { Replication } from './replication.js';
 import { runScript, type Script } from './script.js';
 
 /**
@@ -16,6 +17,8 @@ const commandTimeoutMs = 1400;
  */
 export class RedisServer {
   readonly client: Redis | Cluster;
+  /** null: a Cluster, whose servers replace each other all the time */
+  private readonly replication: Replication | null;
 
   constructor(
     private readonly urls: readonly string[],
@@ -31,6 +34,15 @@ export class RedisServer {
       lazyConnect: true,
     });
     this.client.on('error', onError);
+    this.replication = this.client instanceof Cluster ? null : new Replication(this.client);
+  }
+
+  /**
+   * Whether another server may have taken this one's place, while this process still talks to the old one. What Redis says is then
+   * told only after a look at PostgreSQL, which there is one of. May be about a second late.
+   */
+  get mayBeReplaced(): boolean {
+    return this.replication?.mayBeReplaced ?? true;
   }
 
   /** Starts connecting; whoever asks before it is done hears `unavailable`. Never rejects: it goes on trying. */

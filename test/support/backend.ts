@@ -68,6 +68,7 @@ export async function connectBackend(
     snapshots,
     new DeafMender(reload),
     marks,
+    redis,
     feed,
   );
   const holds = new EndHolds(database, orders, stock, audit, marks);
