@@ -74,10 +74,21 @@ export class RedisServer {
     }
   }
 
-  /** A connection of its own for a subscriber; it resubscribes by itself after a cut. */
-  subscriber(): Redis | Cluster {
-    const client = connect(this.urls, { maxRetriesPerRequest: null });
+  /**
+   * A connection of its own for a subscriber; after a cut it subscribes again by itself. What is published in a Cluster reaches every
+   * server, so there it leads to one of them, and after a cut to the next: a Cluster's own client keeps silent about cuts.
+   */
+  subscriber(): Redis {
+    const servers = this.urls.map((url) => new URL(url));
+    const client = connectOne(this.urls[0] ?? '', { maxRetriesPerRequest: null });
     client.on('error', this.onError);
+    let cuts = 0;
+    client.on('close', () => {
+      const next = servers[++cuts % servers.length];
+      if (next !== undefined && servers.length > 1) {
+        Object.assign(client.options, { host: next.hostname.replace(/^\[|\]$/g, ''), port: Number(next.port || 6379) });
+      }
+    });
     return client;
   }
 
@@ -123,26 +134,17 @@ interface Behaviour {
   readonly maxRetriesPerRequest: null | 0;
   readonly commandTimeout?: number;
   readonly autoResendUnfulfilledCommands?: false;
-  readonly enableAutoPipelining?: true;
+  readonly enableAutoPipelining?: boolean;
   /** it connects when told to, else at once */
-  readonly lazyConnect?: true;
+  readonly lazyConnect?: boolean;
 }
 
 /** One Redis, or a Redis Cluster where there are several URLs. Reconnects for ever, at the most a second apart. */
 function connect(urls: readonly string[], behaviour: Behaviour): Redis | Cluster {
-  const { enableAutoPipelining = false, lazyConnect = false, ...options } = behaviour;
   const [first, ...others] = urls;
   if (first === undefined) throw new Error('no Redis URL');
-  const retryStrategy = (times: number): number => Math.min(times * 50, 1000);
-  const enableOfflineQueue = behaviour.maxRetriesPerRequest === null;
-  const common = { enableAutoPipelining, enableOfflineQueue, lazyConnect };
-  const connection = {
-    ...options,
-    connectTimeout: 2000,
-    // we still talk to a server that has been demoted; the next connection finds the new primary
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-  };
-  if (others.length === 0) return new Redis(first, { ...common, ...connection, retryStrategy });
+  if (others.length === 0) return connectOne(first, behaviour);
+  const { common, connection } = optionsOf(behaviour);
   const { username, password, protocol } = new URL(first);
   return new Cluster([...urls], {
     ...common,
@@ -154,4 +156,26 @@ function connect(urls: readonly string[], behaviour: Behaviour): Redis | Cluster
       ...(password === '' ? {} : { password: decodeURIComponent(password) }),
     },
   });
+}
+
+function connectOne(url: string, behaviour: Behaviour): Redis {
+  const { common, connection } = optionsOf(behaviour);
+  return new Redis(url, { ...common, ...connection, retryStrategy });
+}
+
+/** `common`: of a Cluster as a whole; `connection`: of each of its connections. */
+function optionsOf({ enableAutoPipelining = false, lazyConnect = false, ...options }: Behaviour) {
+  return {
+    common: { enableAutoPipelining, enableOfflineQueue: options.maxRetriesPerRequest === null, lazyConnect },
+    connection: {
+      ...options,
+      connectTimeout: 2000,
+      // we still talk to a server that has been demoted; the next connection finds the new primary
+      reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    },
+  };
+}
+
+function retryStrategy(times: number): number {
+  return Math.min(times * 50, 1000);
 }
