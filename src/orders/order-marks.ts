@@ -1,15 +1,23 @@
+import { readFileSync } from 'node:fs';
 import { Injectable } from '@nestjs/common';
 import { v7 as newId } from 'uuid';
-import { RedisServer, orderMarkKey } from '../redis/index.js';
+import { RedisServer, orderMarkKey, type Script } from '../redis/index.js';
 
-/** Longer than any transaction takes with its repeats, and than a node keeps a copy. */
-const markTtlMs = 60_000;
+/** Orders that one script marks: about a millisecond of Redis's time. */
+const maxOrders = 500;
+
+const mark: Script<null> = {
+  name: 'mark-orders',
+  lua: readFileSync(new URL('mark-orders.lua', import.meta.url), 'utf8'),
+  keys: [],
+  parse: () => null,
+};
 
 /** Whether nodes may keep copies of an order that Postgres has. */
 export interface OrderMark {
-  /** changes with every change; null: there was none for a while */
+  /** another one with every change; null: there was none for a while */
   readonly version: string | null;
-  /** somebody is changing the order just now: what Postgres says may be old in a moment */
+  /** somebody is changing the order, or did and never said how it ended: what Postgres says may be old in a moment */
   readonly changing: boolean;
 }
 
@@ -20,42 +28,48 @@ export interface OrderMark {
  */
 @Injectable()
 export class OrderMarks {
+  /** How long a mark lives whose change has ended: longer than a node keeps a copy. */
+  keptMs = 60_000;
+  /**
+   * How long a mark lives whose change has not: Postgres may carry out what its caller gave up long ago, where it stood still
+   * meanwhile. All that a mark costs is a question to Postgres.
+   */
+  openMs = 3_600_000;
+
   constructor(private readonly redis: RedisServer) {}
 
-  /** A change that fails leaves its mark, until it expires: only a reason to ask Postgres. @throws what `change` throws, `unavailable` */
+  /** A change that fails may yet happen, so it leaves its mark until that expires. @throws what `change` throws, `unavailable` */
   async changing<T>(saleId: string, orderIds: readonly string[], change: () => Promise<T>): Promise<T> {
-    await this.mark(saleId, orderIds, 1);
+    const id = newId();
+    await this.mark(saleId, orderIds, 'begin', id);
     const result = await change();
-    await this.mark(saleId, orderIds, -1);
+    await this.mark(saleId, orderIds, 'end', id);
     return result;
   }
 
   /** Something else of these orders has changed: no copy of them is told any more. @throws DomainError `unavailable` */
   changed(saleId: string, orderIds: readonly string[]): Promise<void> {
-    return this.mark(saleId, orderIds, 0);
+    return this.mark(saleId, orderIds, 'end', newId());
   }
 
   /** @throws DomainError `unavailable` */
   async read(saleId: string, orderId: string): Promise<OrderMark> {
-    const [version = null, changes] = await this.redis.call((client) =>
-      client.hmget(orderMarkKey(saleId, orderId), 'version', 'changes'),
+    const { version = null, ...changes } = await this.redis.call((client) =>
+      client.hgetall(orderMarkKey(saleId, orderId)),
     );
-    return { version, changing: Number(changes ?? 0) > 0 };
+    return { version, changing: Object.keys(changes).length > 0 };
   }
 
-  private async mark(saleId: string, orderIds: readonly string[], changes: 1 | 0 | -1): Promise<void> {
-    const version = newId();
-    await this.redis.call((client) =>
-      Promise.all(
-        orderIds.flatMap((id) => {
-          const key = orderMarkKey(saleId, id);
-          return [
-            client.hincrby(key, 'changes', changes),
-            client.hset(key, 'version', version),
-            client.pexpire(key, markTtlMs),
-          ];
-        }),
-      ),
-    );
+  private async mark(
+    saleId: string,
+    orderIds: readonly string[],
+    step: 'begin' | 'end',
+    changeId: string,
+  ): Promise<void> {
+    const keys = orderIds.map((id) => orderMarkKey(saleId, id));
+    for (let i = 0; i < keys.length; i += maxOrders) {
+      const args = [step, changeId, newId(), this.openMs, this.keptMs];
+      await this.redis.run(mark, saleId, args, keys.slice(i, i + maxOrders));
+    }
   }
 }

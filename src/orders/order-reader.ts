@@ -3,8 +3,9 @@ import { LRUCache } from 'lru-cache';
 import { isId, notFound, recovering, type Order } from '../domain/index.js';
 import { StockStore, type OutboxEntry } from '../inventory/index.js';
 import { MendSales, SaleSnapshots } from '../sales/index.js';
-import { ChangeFeed, saleChannel } from '../redis/index.js';
+import { ChangeFeed, RedisServer, saleChannel } from '../redis/index.js';
 import { OrderChanges } from './order-changes.js';
+import { OrderLookUps } from './order-look-ups.js';
 import { OrderMarks, type OrderMark } from './order-marks.js';
 import { OrderRepository, type OrderFilter } from './order.repository.js';
 import { SharedReads } from './shared-reads.js';
@@ -32,6 +33,7 @@ export class OrderReader implements BeforeApplicationShutdown {
   private readonly copies = new LRUCache<string, Copy>({ max: maxCopies, ttl: copyTtlMs });
   private readonly misses = new LRUCache<string, true>({ max: maxMisses, ttl: missTtlMs });
   private readonly reads = new SharedReads<Order>();
+  private readonly lookUps: OrderLookUps;
 
   constructor(
     private readonly stock: StockStore,
@@ -40,8 +42,10 @@ export class OrderReader implements BeforeApplicationShutdown {
     private readonly sales: SaleSnapshots,
     private readonly mender: MendSales,
     private readonly marks: OrderMarks,
+    private readonly redis: RedisServer,
     feed: ChangeFeed,
   ) {
+    this.lookUps = new OrderLookUps(orders);
     const forget = (): void => {
       this.copies.clear();
       this.misses.clear();
@@ -52,7 +56,8 @@ export class OrderReader implements BeforeApplicationShutdown {
   }
 
   /**
-   * The order as it is now. `queued` for as long as it is in an outbox that can be trusted, whatever Postgres has.
+   * The order as it is now. `queued` for as long as it is in an outbox that can be trusted, whatever Postgres has; where Redis may
+   * be a server that was replaced, only if Postgres does not have it.
    * @throws DomainError `not_found`; `recovering` where Redis cannot be trusted and Postgres does not have it; `unavailable`
    */
   async find(saleId: string, orderId: string): Promise<Order> {
@@ -68,18 +73,22 @@ export class OrderReader implements BeforeApplicationShutdown {
       this.stock.peek(saleId, orderId),
       this.marks.read(saleId, orderId),
     ]);
-    if (entry !== null && trusted) return queuedOrder(saleId, entry);
+    // asked after the answer: of the server that gave it, or of one that nothing is known of yet
+    const isLast = trusted && !this.redis.mayBeReplaced;
+    if (entry !== null && isLast) return queuedOrder(saleId, entry);
     const copy = this.copies.get(key);
-    if (copy !== undefined && trusted && isCurrent(copy, mark)) return copy.order;
-    const order = await this.orders.find(saleId, orderId);
+    if (copy !== undefined && isLast && isCurrent(copy, mark)) return copy.order;
+    const order = await this.lookUps.find(saleId, orderId);
     if (order === null) {
       if (!trusted) await this.checkArchived(saleId);
-      this.misses.set(key, true);
+      else if (entry !== null) return queuedOrder(saleId, entry);
+      // a server that was replaced does not know what its successor has taken
+      if (!this.redis.mayBeReplaced) this.misses.set(key, true);
       throw notFound('order');
     }
     // Settled before it is told: Redis may come back to trust with the order still in its outbox.
     if (entry !== null) await this.stock.settle(saleId, [order]);
-    else if (trusted && !mark.changing) this.copies.set(key, { order, version: mark.version });
+    else if (isLast && !mark.changing) this.copies.set(key, { order, version: mark.version });
     return order;
   }
 
@@ -90,16 +99,16 @@ export class OrderReader implements BeforeApplicationShutdown {
   async findMany(saleId: string, orderIds: readonly string[]): Promise<{ found: Order[]; lost: string[] }> {
     // In this order, as in `read`.
     const { trusted, entries } = await this.stock.peekAll(saleId, orderIds);
-    const inOutbox = entries.filter((entry) => entry !== null);
-    const queued = trusted ? inOutbox.map((entry) => queuedOrder(saleId, entry)) : [];
-    const others = new Set(orderIds);
-    for (const { id } of queued) others.delete(id);
-    const written = others.size === 0 ? [] : await this.orders.findMany(saleId, [...others]);
-    for (const { id } of written) others.delete(id);
-    const unsettled = trusted ? [] : written.filter(({ id }) => inOutbox.some((entry) => entry.id === id));
-    if (unsettled.length > 0) await this.stock.settle(saleId, unsettled);
-    if (!trusted && others.size > 0) this.mender.notice(saleId);
-    return { found: [...queued, ...written], lost: trusted ? [...others] : [] };
+    const isLast = trusted && !this.redis.mayBeReplaced;
+    const inOutbox = entries.flatMap((entry) => (entry === null ? [] : [queuedOrder(saleId, entry)]));
+    const wanted = isLast ? without(orderIds, inOutbox) : orderIds;
+    const written = wanted.length === 0 ? [] : await this.orders.findMany(saleId, wanted);
+    if (!isLast) await this.settleThoseIn(inOutbox, saleId, written);
+    const ids = new Set(written.map(({ id }) => id));
+    const queued = trusted ? inOutbox.filter(({ id }) => !ids.has(id)) : [];
+    const others = without(orderIds, [...queued, ...written]);
+    if (!trusted && others.length > 0) this.mender.notice(saleId);
+    return { found: [...queued, ...written], lost: trusted ? others : [] };
   }
 
   /** A buyer's own order. @throws DomainError as `find`; `not_found` also for somebody else's */
@@ -147,12 +156,12 @@ export class OrderReader implements BeforeApplicationShutdown {
       return [];
     }
     const queued = await this.queued(saleId, buyerId, before, limit);
-    if (status === 'queued') return queued;
+    // As in `find`: what Postgres has of an outbox that may be old is settled before it is told.
+    const isLast = trusted && !this.redis.mayBeReplaced;
+    if (status === 'queued') return isLast ? queued : this.unwritten(saleId, queued);
     const written = await this.orders.list(saleId, filter, before, limit + 1 + queued.length);
-    // As in `find`: a trusted outbox has the say; of one that is not, what Postgres has is settled before it is told.
-    const both = written.filter(({ id }) => queued.some((order) => order.id === id));
-    if (!trusted && both.length > 0) await this.stock.settle(saleId, both);
-    const [said, other] = trusted ? [queued, written] : [written, queued];
+    if (!isLast) await this.settleThoseIn(queued, saleId, written);
+    const [said, other] = isLast ? [queued, written] : [written, queued];
     const ids = new Set(said.map(({ id }) => id));
     return [...said, ...other.filter(({ id }) => !ids.has(id))]
       .sort((a, b) => (a.id < b.id ? 1 : -1))
@@ -171,8 +180,10 @@ export class OrderReader implements BeforeApplicationShutdown {
       if (!(await this.stock.isTrusted(saleId))) await this.checkArchived(saleId); // and then its outbox is empty
       for await (const { entries } of this.stock.outbox(saleId)) {
         const wanted = entries.filter((entry) => buyerId === undefined || entry.buyerId === buyerId);
-        for (const { id } of wanted) queued.add(id);
-        yield wanted.map((entry) => queuedOrder(saleId, entry));
+        const inOutbox = wanted.map((entry) => queuedOrder(saleId, entry));
+        const part = this.redis.mayBeReplaced ? await this.unwritten(saleId, inOutbox) : inOutbox;
+        for (const { id } of part) queued.add(id);
+        yield part;
       }
     }
     if (status === 'queued') return;
@@ -198,6 +209,23 @@ export class OrderReader implements BeforeApplicationShutdown {
     if ((await this.sales.get(saleId)).archivedAt !== null) return;
     this.mender.notice(saleId);
     throw recovering();
+  }
+
+  /** Those of an outbox's orders that Postgres does not have. @throws DomainError `unavailable` */
+  private async unwritten(saleId: string, queued: readonly Order[]): Promise<Order[]> {
+    if (queued.length === 0) return [];
+    const ids = queued.map(({ id }) => id);
+    const written = await this.orders.findMany(saleId, ids);
+    await this.settleThoseIn(queued, saleId, written);
+    const unwritten = new Set(without(ids, written));
+    return queued.filter(({ id }) => unwritten.has(id));
+  }
+
+  /** Before they are told: Redis may come back to trust with orders still in its outbox. */
+  private async settleThoseIn(outbox: readonly Order[], saleId: string, written: readonly Order[]): Promise<void> {
+    const queued = new Set(outbox.map(({ id }) => id));
+    const unsettled = written.filter(({ id }) => queued.has(id));
+    if (unsettled.length > 0) await this.stock.settle(saleId, unsettled);
   }
 
   private async queued(
@@ -226,6 +254,11 @@ export class OrderReader implements BeforeApplicationShutdown {
 /** A mark that has expired outlived every copy that was older than its change. */
 function isCurrent({ version }: Copy, mark: OrderMark): boolean {
   return !mark.changing && (mark.version === null || mark.version === version);
+}
+
+function without(ids: readonly string[], orders: readonly Order[]): string[] {
+  const known = new Set(orders.map(({ id }) => id));
+  return ids.filter((id) => !known.has(id));
 }
 
 /** An order of the outbox as its buyer sees it. */

@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { RedisServer } from './redis-server.js';
 
 type Listener = (message: string) => void;
@@ -10,7 +10,7 @@ type Listener = (message: string) => void;
 export class ChangeFeed {
   private readonly listeners = new Map<string, Listener[]>();
   private readonly gapListeners: (() => void)[] = [];
-  private subscription: Redis | Cluster | undefined;
+  private subscription: Redis | undefined;
 
   constructor(private readonly redis: RedisServer) {}
 

@@ -68,6 +68,13 @@ export class Durability {
     if (value('maxmemory_policy') !== 'noeviction') {
       warnings.push('maxmemory-policy is not noeviction: Redis may drop stock and orders when its memory is full');
     }
+    if (this.mode.kind !== 'replica' && value('cluster_enabled') !== '1' && Number(value('connected_slaves')) > 0) {
+      if ((await settingOf(server, 'min-replicas-to-write')) === '0') {
+        warnings.push(
+          'min-replicas-to-write is 0: a primary that was replaced may go on accepting orders, which are lost with it',
+        );
+      }
+    }
     if (this.mode.kind === 'replica' && Number(value('connected_slaves')) < this.mode.replicas) {
       warnings.push('fewer replicas are connected than REDIS_DURABILITY asks for: every purchase will be refused');
     }

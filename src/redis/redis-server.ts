@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { asUnavailable } from './errors.js';
+import { Replication } from './replication.js';
 import { runScript, type Script } from './script.js';
 
 /**
@@ -16,6 +17,8 @@ const commandTimeoutMs = 1400;
  */
 export class RedisServer {
   readonly client: Redis | Cluster;
+  /** null: a Cluster, whose servers replace each other all the time */
+  private readonly replication: Replication | null;
 
   constructor(
     private readonly urls: readonly string[],
@@ -31,6 +34,15 @@ export class RedisServer {
       lazyConnect: true,
     });
     this.client.on('error', onError);
+    this.replication = this.client instanceof Cluster ? null : new Replication(this.client);
+  }
+
+  /**
+   * Whether another server may have taken this one's place, while this process still talks to the old one. What Redis says is then
+   * told only after a look at PostgreSQL, which there is one of. May be about a second late.
+   */
+  get mayBeReplaced(): boolean {
+    return this.replication?.mayBeReplaced ?? true;
   }
 
   /** Starts connecting; whoever asks before it is done hears `unavailable`. Never rejects: it goes on trying. */
@@ -62,10 +74,21 @@ export class RedisServer {
     }
   }
 
-  /** A connection of its own for a subscriber; it resubscribes by itself after a cut. */
-  subscriber(): Redis | Cluster {
-    const client = connect(this.urls, { maxRetriesPerRequest: null });
+  /**
+   * A connection of its own for a subscriber; after a cut it subscribes again by itself. What is published in a Cluster reaches every
+   * server, so there it leads to one of them, and after a cut to the next: a Cluster's own client keeps silent about cuts.
+   */
+  subscriber(): Redis {
+    const servers = this.urls.map((url) => new URL(url));
+    const client = connectOne(this.urls[0] ?? '', { maxRetriesPerRequest: null });
     client.on('error', this.onError);
+    let cuts = 0;
+    client.on('close', () => {
+      const next = servers[++cuts % servers.length];
+      if (next !== undefined && servers.length > 1) {
+        Object.assign(client.options, { host: next.hostname.replace(/^\[|\]$/g, ''), port: Number(next.port || 6379) });
+      }
+    });
     return client;
   }
 
@@ -111,26 +134,17 @@ interface Behaviour {
   readonly maxRetriesPerRequest: null | 0;
   readonly commandTimeout?: number;
   readonly autoResendUnfulfilledCommands?: false;
-  readonly enableAutoPipelining?: true;
+  readonly enableAutoPipelining?: boolean;
   /** it connects when told to, else at once */
-  readonly lazyConnect?: true;
+  readonly lazyConnect?: boolean;
 }
 
 /** One Redis, or a Redis Cluster where there are several URLs. Reconnects for ever, at the most a second apart. */
 function connect(urls: readonly string[], behaviour: Behaviour): Redis | Cluster {
-  const { enableAutoPipelining = false, lazyConnect = false, ...options } = behaviour;
   const [first, ...others] = urls;
   if (first === undefined) throw new Error('no Redis URL');
-  const retryStrategy = (times: number): number => Math.min(times * 50, 1000);
-  const enableOfflineQueue = behaviour.maxRetriesPerRequest === null;
-  const common = { enableAutoPipelining, enableOfflineQueue, lazyConnect };
-  const connection = {
-    ...options,
-    connectTimeout: 2000,
-    // we still talk to a server that has been demoted; the next connection finds the new primary
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-  };
-  if (others.length === 0) return new Redis(first, { ...common, ...connection, retryStrategy });
+  if (others.length === 0) return connectOne(first, behaviour);
+  const { common, connection } = optionsOf(behaviour);
   const { username, password, protocol } = new URL(first);
   return new Cluster([...urls], {
     ...common,
@@ -142,4 +156,26 @@ function connect(urls: readonly string[], behaviour: Behaviour): Redis | Cluster
       ...(password === '' ? {} : { password: decodeURIComponent(password) }),
     },
   });
+}
+
+function connectOne(url: string, behaviour: Behaviour): Redis {
+  const { common, connection } = optionsOf(behaviour);
+  return new Redis(url, { ...common, ...connection, retryStrategy });
+}
+
+/** `common`: of a Cluster as a whole; `connection`: of each of its connections. */
+function optionsOf({ enableAutoPipelining = false, lazyConnect = false, ...options }: Behaviour) {
+  return {
+    common: { enableAutoPipelining, enableOfflineQueue: options.maxRetriesPerRequest === null, lazyConnect },
+    connection: {
+      ...options,
+      connectTimeout: 2000,
+      // we still talk to a server that has been demoted; the next connection finds the new primary
+      reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    },
+  };
+}
+
+function retryStrategy(times: number): number {
+  return Math.min(times * 50, 1000);
 }

@@ -75,7 +75,16 @@ export async function connectBackend(
   const mender = new DeafMender(reload, sales, new SaleVisits(metrics), metrics);
   const orders = new OrderRepository(database);
   const marks = new OrderMarks(redis);
-  const orderReader = new OrderReader(stock, orders, new OrderChanges(feed, metrics), snapshots, mender, marks, feed);
+  const orderReader = new OrderReader(
+    stock,
+    orders,
+    new OrderChanges(feed, metrics),
+    snapshots,
+    mender,
+    marks,
+    redis,
+    feed,
+  );
   const holds = new EndHolds(gate, orders, stock, audit, marks);
   const returns = new ReturnStock(database, stock);
   const refusals = new LocalRefusals(feed);

@@ -6,7 +6,7 @@ import type { System } from './system.js';
 import { until } from './until.js';
 
 /** What it takes to look behind a system, whatever it is made of. */
-type Books = Pick<System, 'api' | 'sql' | 'redis'>;
+type Books = Pick<System, 'api' | 'sql'> & { readonly redis: Pick<System['redis'], 'zcard' | 'hgetall'> };
 
 /** Every answer with an order that a buyer got, in the order in which he got them. */
 export class Journal {

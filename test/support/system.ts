@@ -21,6 +21,8 @@ export interface SystemOptions {
   readonly workers?: number;
   readonly reconcilers?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** stopped with the system; by default a database on the PostgreSQL of the run, and a Redis */
+  readonly servers?: TestServers;
   /** of what `log` gets; default `warn` */
   readonly logLevel?: 'debug' | 'warn';
 }
@@ -48,7 +50,7 @@ export interface System {
 
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const { apis: apiCount = 1, workers = 1, reconcilers = 1, env = {}, logLevel = 'warn' } = options;
-  const servers = await startTestServers();
+  const servers = options.servers ?? (await startTestServers());
   const front = process.env.TEST_TOPOLOGY === undefined ? null : await startFront(servers.databaseUrl);
   const log: string[] = [];
   const logger = createLogger(logLevel, { write: (line) => void log.push(line) });
@@ -90,7 +92,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const [api] = apis;
   if (api === undefined) throw new Error('a system needs an API node');
   const sql = new pg.Pool({ connectionString: servers.databaseUrl, max: 4 });
-  const redis = new Redis(servers.redisUrl);
+  const redis = new Redis(servers.redis.url);
   // a test may take the servers away
   sql.on('error', () => undefined);
   redis.on('error', () => undefined);
