@@ -59,6 +59,13 @@ describe('when a sale takes longer than a pass waits', () => {
     expect(begun.filter((id) => id === 'slow')).toHaveLength(2);
   });
 
+  test('then visits of another kind do not wait for it once it is known to be slow', async () => {
+    await until(async () => (await metrics.text()).includes('sluice_reconciler_late_visits 1'));
+    const startedAt = performance.now();
+    expect((await visits.run({ name: 'expire' }, ['slow', 'a'], visit, 60_000)).done).toBe(1);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  });
+
   test('then a metric tells so', async () => {
     await until(async () => (await metrics.text()).includes('sluice_reconciler_late_visits 1'));
   });

@@ -16,7 +16,7 @@ export interface VisitKind {
 }
 
 /** Looks after one sale. @returns what is counted of it: orders, or sales */
-export type Visit = (saleId: string) => Promise<number>;
+type Visit = (saleId: string) => Promise<number>;
 
 /** What visits of one kind did that ended since somebody last asked. */
 export interface Visited {
@@ -64,12 +64,14 @@ export class SaleVisits implements OnModuleDestroy {
   }
 
   /**
-   * Visits the sales that no visit of this kind is at work on. Waits until all have ended, but no longer than `waitMs`, and not for visits
-   * that are older than that.
+   * Visits the sales that no visit of this kind is at work on. Waits until all have ended, but no longer than `waitMs`, and neither for visits
+   * that are older than that nor for sales that a visit of another kind found slow: one stuck sale costs a reconciliation one wait.
    */
   async run(kind: VisitKind, saleIds: Iterable<string>, visit: Visit, waitMs = patienceMs): Promise<Visited> {
     const state = this.stateOf(kind);
-    const begun = [...saleIds].map((id) => this.visit(state, id, visit));
+    const ids = [...saleIds];
+    const slow = new Set(ids.filter((id) => this.isSlow(id, state)));
+    const begun = ids.map((id) => ({ id, ...this.visit(state, id, visit) })).filter(({ id }) => !slow.has(id));
     const young = begun.filter(({ sinceMs }) => isYoung(sinceMs, waitMs)).map(({ ended }) => ended);
     const enough = new AbortController();
     await Promise.race([
@@ -96,6 +98,13 @@ export class SaleVisits implements OnModuleDestroy {
   /** No visit begins any more; those that wait end at once. */
   onModuleDestroy(): void {
     this.stopped = true;
+  }
+
+  private isSlow(saleId: string, but: State): boolean {
+    return [...this.kinds.values()].some((state) => {
+      const running = state === but ? undefined : state.underWay.get(saleId);
+      return running !== undefined && !isYoung(running.sinceMs, patienceMs);
+    });
   }
 
   private stateOf({ name, atOnce = slotsOfKind }: VisitKind): State {

@@ -238,6 +238,17 @@ describe('each alert fires by its fault', () => {
   );
 
   test(
+    'SluiceReconcilerBehind: a table that the passes read is not there',
+    async () => {
+      await sql.query('ALTER TABLE stock_returns RENAME TO mislaid');
+      await fires('SluiceReconcilerBehind');
+      await sql.query('ALTER TABLE mislaid RENAME TO stock_returns');
+      await healed('SluiceReconcilerBehind');
+    },
+    slowMs,
+  );
+
+  test(
     'SluiceReturnsStuck: what was delivered cannot be crossed off',
     async () => {
       const other = await openSale(api);
