@@ -20,14 +20,14 @@ const slowSamples = 3;
 const maxRetryAfterSeconds = 60;
 
 /**
- * Whether this node should take new purchases. It looks at the outboxes and at its own event loop a few times a second, so a
- * purchase asks no server; when the backlog is gone, it takes purchases again by itself.
+ * Whether this node should take new purchases: of any sale, by its own event loop, and of each sale, by the sale's own outbox. It looks
+ * a few times a second, so a purchase asks no server; when the backlog is gone, it takes purchases again by itself.
  */
 @Injectable()
 export class Overload {
   private readonly watch: OutboxWatch;
-  private retryAfterSeconds: number | null = null;
-  private outbox: OutboxFigures | undefined;
+  private refused: ReadonlyMap<string, DomainError> = new Map();
+  private drainedPerSecond: number | undefined;
   private slowInARow = 0;
   private stopping: AbortController | undefined;
   private running: Promise<void> | undefined;
@@ -42,22 +42,22 @@ export class Overload {
     this.watch = new OutboxWatch(stock, deadLetters);
     metrics.gauges(
       {
-        overloaded: { help: '1 while this process refuses purchases as overloaded', acrossProcesses: 'sum' },
+        overloaded: {
+          help: 'Sales whose purchases this process refuses as overloaded; 1 where it refuses those of all',
+          acrossProcesses: 'max',
+        },
         outbox_drained_per_second: { help: 'Orders that left the outbox, a second, smoothed', acrossProcesses: 'max' },
       },
       () => ({
-        overloaded: this.retryAfterSeconds === null ? 0 : 1,
-        ...(this.outbox === undefined ? {} : { outbox_drained_per_second: this.outbox.drainedPerSecond }),
+        overloaded: Math.max(this.refused.size, this.isSlow ? 1 : 0),
+        ...(this.drainedPerSecond === undefined ? {} : { outbox_drained_per_second: this.drainedPerSecond }),
       }),
     );
   }
 
-  /** The refusal that a new purchase must meet; null: it is welcome. */
-  refusal(): DomainError | null {
-    if (this.retryAfterSeconds === null) return null;
-    return new DomainError('overloaded', 'More orders are coming in than can be written. Try again in a moment.', {
-      retryAfterSeconds: this.retryAfterSeconds,
-    });
+  /** The refusal that a new purchase in this sale must meet; null: it is welcome. */
+  refusal(saleId: string): DomainError | null {
+    return this.refused.get(saleId) ?? (this.isSlow ? overloaded('orders', 1) : null);
   }
 
   start(): void {
@@ -79,31 +79,42 @@ export class Overload {
       const loopDelayMs = loop.mean / 1e6 - loopResolutionMs; // NaN, which is above no bound, where nothing was recorded
       loop.reset();
       this.slowInARow = loopDelayMs > maxLoopDelayMs ? this.slowInARow + 1 : 0;
-      this.outbox = await this.lookAtOutbox();
-      this.retryAfterSeconds = this.judge(this.outbox);
+      await this.judgeSales();
     }
     loop.disable();
   }
 
-  /** undefined: nobody knows; a purchase will hear from Redis itself that it is away */
-  private async lookAtOutbox(): Promise<OutboxFigures | undefined> {
-    const { queueMaxOrders, queueMaxLagMs } = this.config;
-    if (queueMaxOrders === Infinity && queueMaxLagMs === Infinity) return undefined;
-    return this.watch.look(this.sales.recentIds(), suspiciousShare * queueMaxLagMs).catch(() => undefined);
+  private get isSlow(): boolean {
+    return this.slowInARow >= slowSamples;
   }
 
-  /** Seconds until it may be over; null: this node is not overloaded. */
-  private judge(outbox: OutboxFigures | undefined): number | null {
-    const tooMany = outbox === undefined ? 0 : excess(outbox, this.config.queueMaxOrders, this.config.queueMaxLagMs);
-    if (outbox !== undefined && tooMany > 0) {
-      const seconds = Math.ceil(tooMany / outbox.drainedPerSecond); // Infinity where nothing is drained
-      return Math.min(Math.max(seconds, 1), maxRetryAfterSeconds);
-    }
-    return this.slowInARow >= slowSamples ? 1 : null;
+  /** Where Redis says nothing no sale is refused: a purchase will hear from Redis itself that it is away. */
+  private async judgeSales(): Promise<void> {
+    const { queueMaxOrders, queueMaxLagMs } = this.config;
+    if (queueMaxOrders === Infinity && queueMaxLagMs === Infinity) return;
+    const suspiciousMs = suspiciousShare * queueMaxLagMs;
+    const seen = await this.watch.look(this.sales.recentIds(), suspiciousMs).catch(() => undefined);
+    this.drainedPerSecond = seen?.drainedPerSecond;
+    const waiting = [...(seen?.sales ?? [])].filter(([, { orders }]) => orders > 0);
+    // a sale that is within its share is not to blame
+    const share = (seen?.orders ?? 0) > queueMaxOrders ? queueMaxOrders / waiting.length : Infinity;
+    this.refused = new Map(
+      waiting.flatMap(([saleId, outbox]) => {
+        const tooMany = excess(outbox, share, queueMaxLagMs);
+        if (tooMany === 0) return [];
+        const seconds = Math.ceil(tooMany / outbox.drainedPerSecond); // Infinity where nothing is drained
+        return [[saleId, overloaded('orders of this sale', Math.min(Math.max(seconds, 1), maxRetryAfterSeconds))]];
+      }),
+    );
   }
 }
 
-/** How many orders must leave the outbox until it is within its bounds, if they came evenly. */
+function overloaded(what: string, retryAfterSeconds: number): DomainError {
+  const message = `More ${what} are coming in than can be written. Try again in a moment.`;
+  return new DomainError('overloaded', message, { retryAfterSeconds });
+}
+
+/** How many orders must leave a sale's outbox until it is within its bounds, if they came evenly. */
 function excess({ orders, oldestMs }: OutboxFigures, maxOrders: number, maxLagMs: number): number {
   const late = oldestMs > maxLagMs ? orders * (1 - maxLagMs / oldestMs) : 0;
   return Math.max(orders - maxOrders, late, 0);

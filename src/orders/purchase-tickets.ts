@@ -69,7 +69,7 @@ export class PurchaseTickets {
   private purchase(sale: Sale, request: PurchaseRequest): Promise<PurchaseAnswer | DomainError> | DomainError {
     const items = checkedItems(sale, request);
     if (sale.archivedAt !== null) return this.fromArchive(sale.id, request);
-    const overloaded = this.overload.refusal();
+    const overloaded = this.overload.refusal(sale.id);
     if (overloaded !== null) return this.replayOnly(request, overloaded);
     if (request.idempotency === null) {
       const known = this.refusals.find(sale, request);

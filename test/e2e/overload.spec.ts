@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { buyer, type Answer, type ApiClient } from '../support/api-client.js';
 import { expectStatus, openSale, purchase, times, writtenOrder, type GivenSale } from '../support/given.js';
+import { holdGate } from '../support/held-gate.js';
 import { assertInvariants } from '../support/invariants.js';
 import { startSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
@@ -65,6 +66,20 @@ describe('without a worker', () => {
     await assertInvariants(system, sale);
   });
 
+  test('when more orders wait than may, then a sale that is within its share goes on', async () => {
+    const api = await system.startApi({ QUEUE_MAX_ORDERS: '20', QUEUE_MAX_LAG_MS: 'off' });
+    const crowded = await openSale(api, { capacities: [1000] });
+    const quiet = await openSale(api, { capacities: [1000] });
+    expectStatus(202, await purchase(api, quiet, 'ann'));
+    await untilOverloaded(api, crowded);
+    expectStatus(202, await purchase(api, quiet, 'bob'));
+    expectStatus(503, await purchase(api, crowded, 'late'));
+    expect(await api.figure('overloaded')).toBe(1);
+    // above its share, the other one is to blame as well
+    await untilOverloaded(api, quiet);
+    await until(async () => (await api.figure('overloaded')) === 2);
+  });
+
   test('when the oldest order waits for too long, then new purchases are refused until it is written', async () => {
     const api = await system.startApi({ QUEUE_MAX_ORDERS: 'off', QUEUE_MAX_LAG_MS: '1500' });
     const sale = await openSale(api, { capacities: [10_000] });
@@ -101,6 +116,22 @@ describe('with a worker', () => {
     expect(await api.figure('outbox_orders')).toBe(1);
     await until(async () => (await api.figure('outbox_oldest_seconds')) === 0);
     await sql.query('ALTER TABLE orders DROP CONSTRAINT refused');
+  });
+
+  test('when one sale is stuck, then its purchases are refused, and those of another are written', async () => {
+    const { api } = system;
+    const stuck = await openSale(api, { capacities: [1000] });
+    const other = await openSale(api, { capacities: [1000] });
+    const free = await holdGate(system.servers.databaseUrl, stuck.id);
+    const refused = await untilOverloaded(api, stuck);
+    expect(refused.body.code).toBe('overloaded');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1);
+    for (let i = 0; i < 10; i++) {
+      expect((await writtenOrder(api, other, `b${i}`)).status).toBe('reserved');
+      expectStatus(503, await purchase(api, stuck, `late${i}`));
+    }
+    await free();
+    await untilWelcome(api, stuck);
   });
 
   test('when the event loop is held up again and again, then purchases are refused until it is free', async () => {

@@ -41,6 +41,26 @@ test('when orders come and go between two looks, then those that went make the d
   expect(seen.drainedPerSecond).toBeLessThan(1.2 * (60 / seconds));
 });
 
+test('when one of two sales is not written, then each has its own age and drain rate', async () => {
+  const sales = [await backend.openSale({ capacities: [100] }), await backend.openSale({ capacities: [100] })] as const;
+  const [stuck, flowing] = sales;
+  const orders = times(10, (i) => draftOf(flowing, { buyerId: `b${i}` }));
+  await backend.stock.reserve(stuck.id, draftOf(stuck));
+  for (const order of orders) await backend.stock.reserve(flowing.id, order);
+  const watch = newWatch();
+  const ids = sales.map(({ id }) => id);
+  await watch.look(ids, Infinity);
+  await backend.persist.execute(
+    flowing.id,
+    orders.map(({ id }) => id),
+  );
+  const seen = await watch.look(ids, Infinity);
+  expect(seen.sales.get(stuck.id)).toMatchObject({ orders: 1, oldestMs: seen.oldestMs, drainedPerSecond: 0 });
+  expect(seen.sales.get(flowing.id)).toMatchObject({ orders: 0, oldestMs: 0 });
+  expect(seen.sales.get(flowing.id)?.drainedPerSecond).toBeCloseTo(seen.drainedPerSecond, 5);
+  expect(seen.drainedPerSecond).toBeGreaterThan(0);
+});
+
 test('when the oldest order is a dead letter, then the next one tells how long buyers wait', async () => {
   const sale = await backend.openSale({ capacities: [1000] });
   const [dead, alive] = [draftOf(sale, { buyerId: 'dead' }), draftOf(sale, { buyerId: 'alive' })];
