@@ -67,7 +67,7 @@ export async function chaos(
   console.log(`${clock()} s  healing`);
   await system.heal();
   console.log(`${clock()} s  everything serves`);
-  const journal = together(await many.end(), await healthy.end());
+  const journal = together(...(await Promise.all([many.end(), healthy.end()])));
   console.log(`${clock()} s  the last buyer has gone; auditing`);
   clearInterval(progress);
   const verdict = await audit(system, { sales, journal, losses, struck, crowd });

@@ -31,7 +31,6 @@ export type ServerFaultKind = keyof typeof serverFaults;
 
 /** What can be done to one sale. No other may feel it. */
 export const saleFaults = ['mass-expiry', 'poison', 'held-gate', 'reload'] as const;
-export type SaleFaultKind = (typeof saleFaults)[number];
 
 /** These come one after the other, beside the others. */
 export const longFaults = [...saleFaults, 'standstill'] as const;
@@ -96,7 +95,7 @@ export interface Fault {
 }
 
 /** What the buyers of the healthy sale need whatever becomes of other sales: the node that they call, and who writes their orders. */
-export function healthyNeeds(topology: boolean): readonly ProcessName[] {
+function healthyNeeds(topology: boolean): readonly ProcessName[] {
   return topology ? ['api-1', 'api-2', 'worker-1', 'worker-2'] : ['api-1', 'worker-1', 'worker-2'];
 }
 

@@ -72,8 +72,10 @@ export function healthyFigures(
       return p99 > promisedMs ? [`${step}: p99 ${(p99 / 1000).toFixed(2)} s of ${count}`] : [];
     }),
     starved: besides.flatMap((step) => {
-      const kinds = beside(step, ofSales).map(({ fault }) => fault.kind);
-      return step.refusals.map((refusal) => `${step.step} at ${step.from}: ${refusal}, beside ${kinds.join(' and ')}`);
+      const kinds = new Set(beside(step, ofSales).map(({ fault }) => fault.kind));
+      return step.refusals.map(
+        (refusal) => `${step.step} at ${step.from}: ${refusal}, beside ${[...kinds].join(' and ')}`,
+      );
     }),
   };
 }
