@@ -1,12 +1,13 @@
 import { aborted, Interrupted, stopSignal } from '../../src/cli/stop-signal.js';
 import { Teardown } from '../../src/cli/teardown.js';
 import { chaos } from './surge/chaos.js';
+import { describeFault } from './surge/fault-kinds.js';
 import { readOptions, usage, type ChaosOptions } from './surge/options.js';
-import { describeFault, planFaults } from './surge/schedule.js';
+import { planFaults } from './surge/schedule.js';
 
 /** `npm run chaos`: sells while everything breaks, and holds what buyers were told against what is left. */
 const options = optionsOrExit();
-const faults = planFaults(options.seed, options.seconds, options.faults);
+const faults = planFaults(options);
 if (options.dryRun) {
   console.log(faults.map(describeFault).join('\n'));
   process.exit(0);

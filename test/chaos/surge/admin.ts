@@ -12,7 +12,14 @@ const patienceMs = 20_000;
 /** How much an admin adds to a ticket type of this capacity at once: a small sale goes on selling. */
 const share = 0.1;
 
-/** The admin of all sales: pauses, resumes, adds and takes capacity, changes limits, takes orders back. One thing at a time. */
+/** How often the admin looks at a sale whose holds lapse, and cancels orders of a sale whose gate is held. */
+const lookEveryMs = 4000;
+const cancelEveryMs = 250;
+
+/**
+ * The admin of the busy sales: pauses, resumes, adds and takes capacity, changes limits, takes orders back. One thing at a time, but
+ * for what faults ask for beside.
+ */
 export class Admin {
   private working = true;
   private readonly capacities = new Map<string, number>();
@@ -22,12 +29,8 @@ export class Admin {
     private readonly sales: readonly ChaosSale[],
     private readonly journal: Journal,
     private readonly random: Random,
-    private readonly someOrder: () => { readonly id: string; readonly saleId: string } | undefined,
   ) {
-    for (const { id, maxPerBuyer, ticketTypes } of sales) {
-      journal.limitOf(id, maxPerBuyer);
-      for (const type of ticketTypes) this.capacities.set(type.id, type.capacity);
-    }
+    for (const type of sales.flatMap(({ ticketTypes }) => ticketTypes)) this.capacities.set(type.id, type.capacity);
   }
 
   async work(): Promise<void> {
@@ -46,6 +49,24 @@ export class Admin {
   /** Ends with every sale open. */
   stop(): void {
     this.working = false;
+  }
+
+  /** Opens the inventory report of a sale now and then, until it is over. */
+  async lookAt(saleId: string, over: AbortSignal): Promise<void> {
+    while (!over.aborted) {
+      await this.insist('inventory', { method: 'GET', path: `/v1/admin/sales/${saleId}/inventory` });
+      await delay(lookEveryMs, undefined, { signal: over }).catch(() => undefined);
+    }
+  }
+
+  /** Takes orders of one sale back for so long, whether the earlier ones were answered or not; resolves when all were. */
+  async cancelOrders(saleId: string, forMs: number): Promise<void> {
+    const under: Promise<void>[] = [];
+    for (const order of this.journal.recentOf(saleId).slice(-Math.ceil(forMs / cancelEveryMs))) {
+      under.push(this.cancel(order));
+      await delay(cancelEveryMs);
+    }
+    await Promise.all(under);
   }
 
   private async pauseForAWhile(sale: ChaosSale): Promise<void> {
@@ -79,8 +100,11 @@ export class Admin {
   }
 
   private async cancelSomeOrder(): Promise<void> {
-    const order = this.someOrder();
-    if (order === undefined) return;
+    const order = this.journal.someOrder(this.random);
+    if (order !== undefined) await this.cancel(order);
+  }
+
+  private async cancel(order: { readonly id: string; readonly saleId: string }): Promise<void> {
     this.journal.adminCancels(order.id);
     const path = `/v1/admin/sales/${order.saleId}/orders/${order.id}/cancel`;
     const { status, sentAt, answeredAt } = await this.insist('admin-cancel', { method: 'POST', path });

@@ -2,16 +2,23 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { Books } from '../../../src/cli/demo/books.js';
 import type { OrderStatus } from '../../../src/domain/index.js';
-import { saleKey, stampField } from '../../../src/redis/index.js';
+import { groupBy } from './group-by.js';
+import { healthyFigures, type HealthyFigures } from './healthy-figures.js';
 import { HttpClient } from './http-client.js';
-import { mayFollow, type CapacityRecord, type JournalRecord, type OrderRecord } from './journal.js';
+import { mayFollow, type JournalRecord, type OrderRecord } from './journal.js';
 import type { Loss, Losses } from './losses.js';
+import { listRefunds, moneyFindings, type ListedRefund } from './payment-audit.js';
 import type { ChaosSale } from './sales.js';
 import { comesToRest } from './settle.js';
+import { stockFindings } from './stock-audit.js';
+import type { Struck } from './struck.js';
 import type { ChaosSystem } from './system.js';
 
 /** What must not be: broken promises by their kind, each with what is known of it. */
-export const promises = ['oversold', 'lost', 'double', 'over limit', 'backward', 'stuck', 'unexpected'] as const;
+export const promises = [
+  ...(['oversold', 'lost', 'double', 'over limit', 'backward', 'money', 'stuck', 'unexpected'] as const),
+  ...(['slow', 'starved'] as const),
+] as const;
 export type Promised = (typeof promises)[number];
 
 export interface Destroyed {
@@ -26,6 +33,8 @@ export interface Verdict {
   /** orders in Postgres by status, and by reason of those rejected */
   readonly orders: Readonly<Record<string, number>>;
   readonly reloads: number;
+  readonly refunds: readonly ListedRefund[];
+  readonly healthy: HealthyFigures;
 }
 
 interface Row {
@@ -43,12 +52,20 @@ const allOrders = `
     (SELECT coalesce(sum(quantity), 0)::int FROM order_items WHERE order_id = o.id) AS tickets
   FROM orders o`;
 
-/** Holds what buyers and admin were told against what both servers have, once everything has come to rest. */
+/** What a run leaves to be judged. */
+export interface Evidence {
+  readonly sales: readonly ChaosSale[];
+  readonly journal: JournalRecord;
+  readonly losses: Losses;
+  readonly struck: readonly Struck[];
+  /** holds that lapsed at once */
+  readonly crowd: number;
+}
+
+/** Holds what buyers, payment provider and admin were told against what both servers have, once everything has come to rest. */
 export async function audit(
   system: ChaosSystem,
-  sales: readonly ChaosSale[],
-  journal: JournalRecord,
-  losses: Losses,
+  { sales, journal, losses, struck, crowd }: Evidence,
 ): Promise<Verdict> {
   const { databaseUrl, redisUrl } = system.backends;
   const books = sales.map((sale) => new Books({ api: '', keys: system.keys, databaseUrl, redisUrl }, sale));
@@ -56,10 +73,17 @@ export async function audit(
   const redis = new Redis(redisUrl);
   const admin = new HttpClient(system.apiUrls[0] ?? '', { authorization: `Bearer ${system.keys.adminKey}` });
   try {
-    const moving = await comesToRest(books, pool, admin);
+    const moving = await comesToRest(books, pool, admin, crowd);
     const { rows } = await pool.query<Row>(allOrders);
     const fates = new Fates(rows, journal, losses);
-    const stock = await stockFindings(books, pool, redis, sales, journal.capacities);
+    const stock = await stockFindings(books, pool, redis, sales, journal.capacities, losses.any);
+    const refunds = await listRefunds(admin);
+    const money = moneyFindings({
+      ...{ payments: journal.payments, refunds, orders: rows },
+      paidSales: new Set(sales.filter(({ payment }) => payment === 'webhook').map(({ id }) => id)),
+      cancelledByAdmin: new Set(journal.cancelledByAdmin),
+    });
+    const healthy = healthyFigures(journal.steps, struck, system.front !== null);
     const reloads = await pool.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM audit_log WHERE action = 'sale.reloaded'`,
     );
@@ -70,17 +94,22 @@ export async function audit(
         double: fates.doubles(),
         'over limit': fates.overLimit(),
         backward: [...journal.backward, ...fates.backward()],
-        stuck: [...(moving === null ? [] : [`not at rest after a minute: ${moving}`]), ...stock.stuck],
+        money,
+        stuck: [...(moving === null ? [] : [`not at rest: ${moving}`]), ...stock.stuck],
         unexpected: [
           ...journal.unexpected,
           ...stock.wrongCapacities,
           ...fates.refusedForNothing(),
           ...[...system.apps.values()].flatMap((app) => app.crashes.map((crash) => `crashed: ${crash}`)),
         ],
+        slow: healthy.slow,
+        starved: healthy.starved,
       },
       destroyed: fates.destroyed,
       orders: fates.counts(),
       reloads: reloads.rows[0]?.count ?? 0,
+      refunds,
+      healthy,
     };
   } finally {
     redis.disconnect();
@@ -105,13 +134,17 @@ class Fates {
 
   /** Seen in another state than it ended in, and no way leads from the one to the other. */
   backward(): string[] {
-    const byAdmin = new Set(this.journal.cancelledByAdmin);
-    return this.journal.orders.flatMap((order) => {
+    const { cancelledByAdmin, payments, orders } = this.journal;
+    const byAdmin = new Set(cancelledByAdmin);
+    const paid = new Set(payments.flatMap(({ type, orderId }) => (type === 'payment.succeeded' ? orderId : [])));
+    return orders.flatMap((order) => {
       const end = this.byId.get(order.id)?.status;
       if (end === undefined) return [];
       const seen = Object.keys(order.seen) as OrderStatus[];
-      const taken = end === 'cancelled' && seen.includes('confirmed') && !byAdmin.has(order.id);
-      return taken || !seen.every((status) => mayFollow(end, status)) ? [`${told(order)}: ended ${end}`] : [];
+      const wasOwned = seen.includes('confirmed') || seen.includes('expired'); // nobody but the admin ends those
+      const taken = end === 'cancelled' && wasOwned && !byAdmin.has(order.id);
+      const follows = seen.every((status) => mayFollow(end, status, paid.has(order.id)));
+      return taken || !follows ? [`${told(order)}: ended ${end}`] : [];
     });
   }
 
@@ -170,73 +203,6 @@ class Fates {
       this.lost.push(`${told(order)}: nowhere`);
     }
   }
-}
-
-const typeRows = `
-  SELECT t.id, t.sale_id AS "saleId", t.capacity, t.taken,
-    coalesce(sum(i.quantity) FILTER (WHERE o.status IN ('reserved', 'confirmed')), 0)::int AS sold
-  FROM ticket_types t LEFT JOIN order_items i ON i.ticket_type_id = t.id LEFT JOIN orders o ON o.id = i.order_id
-  GROUP BY t.id`;
-
-/** Stock that was sold twice, that is nowhere, or that nobody will ever give back. */
-async function stockFindings(
-  books: readonly Books[],
-  pool: pg.Pool,
-  redis: Redis,
-  sales: readonly ChaosSale[],
-  capacities: readonly CapacityRecord[],
-): Promise<{ oversold: string[]; stuck: string[]; wrongCapacities: string[] }> {
-  const [oversold, stuck, wrongCapacities]: [string[], string[], string[]] = [[], [], []];
-  const rows = async <R extends object>(text: string): Promise<R[]> => (await pool.query<R>(text)).rows;
-  const types = await rows<{ id: string; saleId: string; capacity: number; taken: number; sold: number }>(typeRows);
-  for (const { id, capacity, taken, sold } of types) {
-    if (sold > capacity) oversold.push(`${id}: ${sold} of ${capacity}`);
-    if (sold !== taken) stuck.push(`${id}: taken ${taken}, but orders have ${sold}`);
-    const asked = capacities.filter(({ ticketTypeId }) => ticketTypeId === id);
-    const last = asked.findLast(({ done }) => done);
-    const others = asked.filter(({ mayBeLate }) => mayBeLate).map((each) => each.capacity);
-    if (last !== undefined && ![last.capacity, ...others].includes(capacity)) {
-      wrongCapacities.push(`${id}: capacity ${capacity}, the admin was told ${last.capacity}`);
-    }
-  }
-  for (const [index, sale] of sales.entries()) {
-    const { drift } = (await books[index]?.audit([])) ?? { drift: 0 };
-    if (drift !== 0) stuck.push(`${sale.name}: drift ${drift}`);
-    const [queued, buyers] = await Promise.all([
-      redis.hlen(saleKey(sale.id, 'queued')),
-      redis.hgetall(saleKey(sale.id, 'buyers')),
-    ]);
-    if (queued > 1) stuck.push(`${sale.name}: ${queued - 1} orders in the outbox`);
-    const totals = await pool.query<{ buyerId: string; tickets: number }>(
-      'SELECT buyer_id AS "buyerId", tickets FROM buyer_totals WHERE sale_id = $1 AND tickets > 0',
-      [sale.id],
-    );
-    for (const { buyerId, tickets } of totals.rows) {
-      if (Number(buyers[buyerId] ?? 0) !== tickets) {
-        stuck.push(`${sale.name}: ${buyerId} has ${tickets}, Redis counts ${buyers[buyerId] ?? 0}`);
-      }
-    }
-    const counted = Object.keys(buyers).filter((buyerId) => buyerId !== stampField);
-    if (counted.length > totals.rows.length) {
-      stuck.push(`${sale.name}: Redis counts ${counted.length} buyers, Postgres ${totals.rows.length}`);
-    }
-  }
-  for (const { count, what } of await rows<{ count: number; what: string }>(`
-    SELECT count(*)::int, 'returns' AS what FROM stock_returns UNION ALL SELECT count(*)::int, 'dead letters' FROM dead_letters`)) {
-    if (count > 0) stuck.push(`${count} ${what}`);
-  }
-  return { oversold, stuck, wrongCapacities };
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
 }
 
 /** All that its buyer knows of an order. */

@@ -3,14 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Teardown } from '../../../src/cli/teardown.js';
 import { audit } from './audit.js';
 import { BuyersProcess } from './buyers-process.js';
+import type { BuyersTask } from './buyers.js';
+import { CrowdSale } from './crowd-sale.js';
+import { describeFault, type Fault, type FaultKind } from './fault-kinds.js';
 import { strike, type Target } from './faults.js';
 import { HttpClient } from './http-client.js';
-import { readJournal } from './journal.js';
+import { together } from './journal.js';
 import { Losses } from './losses.js';
 import type { ChaosOptions } from './options.js';
-import { isClean, report, type Struck } from './report.js';
-import { openSales } from './sales.js';
-import { describeFault, type Fault } from './schedule.js';
+import { Poison } from './poison.js';
+import { isClean, report } from './report.js';
+import { openSales, saleNamed } from './sales.js';
+import type { Struck } from './struck.js';
 import { startSystem } from './system.js';
 
 const progressEveryMs = 5000;
@@ -22,40 +26,51 @@ export async function chaos(
   teardown: Teardown,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const { seed, seconds, rate, keep, topology } = options;
+  const { seed, seconds, rate, crowd, keep, topology } = options;
   console.log(`seed ${seed}, ${seconds} s, ${faults.length} faults; starting`);
   const system = await startSystem(teardown, { keep, topology });
   stop.throwIfAborted();
-  if (keep) console.log(`data, logs and journal are in ${system.dir}`);
-  const { apiUrls, keys } = system;
+  if (keep) console.log(`data, logs and journals are in ${system.dir}`);
+  const { apiUrls, keys, backends } = system;
   const admin = new HttpClient(apiUrls[0] ?? '', { authorization: `Bearer ${keys.adminKey}` });
   teardown.add(() => admin.close());
-  const sales = await openSales(admin);
-  const journalFile = join(system.dir, 'journal.jsonl');
-  const buyers = new BuyersProcess({ apiUrls, sales, keys, seed, rate, journalFile });
-  teardown.add(async () => {
-    buyers.kill();
-  });
+  const sales = await openSales(admin, crowd);
+  const poison = new Poison(backends.databaseUrl);
+  const crowdSale = new CrowdSale(backends, saleNamed(sales, 'crowd'));
+  const struckBy = (...kinds: FaultKind[]): boolean => faults.some(({ kind }) => kinds.includes(kind));
+  if (struckBy('poison')) await poison.prepare();
+  if (struckBy('mass-expiry', 'reload')) await crowdSale.addExpired(crowd);
+  const [many, healthy] = (['many', 'healthy'] as const).map((who) => {
+    const journalFile = join(system.dir, `${who}.jsonl`);
+    const buyers = new BuyersProcess({ who, apiUrls, sales, keys, seed, rate, journalFile });
+    teardown.add(async () => {
+      buyers.kill();
+    });
+    return buyers;
+  }) as [BuyersProcess, BuyersProcess];
 
   const startedAt = performance.now();
   const clock = (): string => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
   const progress = setInterval(() => {
-    console.log(`${clock()} s  ${buyers.figures()}`);
+    console.log(`${clock()} s  ${many.figures()}; healthy sale: ${healthy.figures()}`);
   }, progressEveryMs);
   teardown.add(async () => {
     clearInterval(progress);
   });
 
   const losses = new Losses();
-  const struck = await strikeAll({ system, sales, losses }, faults, seconds * 1000, stop);
+  const have = (task: BuyersTask): void => {
+    many.have(task);
+  };
+  const target: Target = { system, sales, losses, crowdSale, poison, have };
+  const struck = await strikeAll(target, faults, seconds * 1000, stop);
   console.log(`${clock()} s  healing`);
   await system.heal();
   console.log(`${clock()} s  everything serves`);
-  await buyers.end();
+  const journal = together(...(await Promise.all([many.end(), healthy.end()])));
   console.log(`${clock()} s  the last buyer has gone; auditing`);
   clearInterval(progress);
-  const journal = await readJournal(journalFile);
-  const verdict = await audit(system, sales, journal, losses);
+  const verdict = await audit(system, { sales, journal, losses, struck, crowd });
   const clean = isClean(verdict, journal, seconds);
   console.log(`\n${report(struck, journal, verdict).join('\n')}`);
   console.log(`verdict ${clean ? 'clean' : 'BROKEN'} (seed ${seed}, ${seconds} s)`);
@@ -87,7 +102,8 @@ async function strikeAll(
 async function strikeOne(target: Target, fault: Fault): Promise<Struck> {
   const at = Date.now();
   try {
-    await strike(target, fault);
+    const told = await strike(target, fault);
+    if (told !== undefined) console.log(`  ${fault.kind}: ${told}`);
     return { fault, at, overAt: Date.now() };
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);

@@ -3,13 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { OrderStatus } from '../../../src/domain/index.js';
 import type { ChaosAnswer, ChaosRequest, HttpClient } from './http-client.js';
 import type { Journal } from './journal.js';
+import type { Provider } from './provider.js';
 import type { Random } from './random.js';
-import type { ChaosSale, SaleName } from './sales.js';
+import { busySales, saleNamed, type BusySale, type ChaosSale } from './sales.js';
 
 export interface CrowdOptions {
   readonly nodes: readonly HttpClient[];
   readonly sales: readonly ChaosSale[];
   readonly token: (buyerId: string) => string;
+  readonly provider: Provider;
   readonly journal: Journal;
   readonly random: Random;
   /** purchases begun in a second */
@@ -28,7 +30,7 @@ const waitSeconds = 2;
 const pauseMs = { min: 200, max: 1200 };
 
 /** How often buyers come to each sale, out of 100, and how many different ones: few meet their limits often. */
-const shares: Readonly<Record<SaleName, { readonly share: number; readonly buyers: number }>> = {
+const shares: Readonly<Record<BusySale, { readonly share: number; readonly buyers: number }>> = {
   stadium: { share: 70, buyers: 200_000 },
   arena: { share: 12, buyers: 3000 },
   theatre: { share: 10, buyers: 2000 },
@@ -48,12 +50,13 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   purchase: ['sold_out', 'limit_exceeded', 'sale_paused'],
   poll: [],
   list: [],
+  'confirm unpaid': ['payment_required'],
   confirm: ['order_not_ready', 'hold_expired', 'order_cancelled', 'order_rejected'],
   cancel: ['order_not_ready', 'hold_expired', 'already_confirmed', 'order_rejected'],
 };
 
 /** What is asked about one order that was accepted. */
-const aboutOrder = new Set(['poll', 'confirm', 'cancel']);
+const aboutOrder = new Set(['poll', 'confirm', 'confirm unpaid', 'cancel']);
 
 interface Buyer {
   readonly id: string;
@@ -153,7 +156,7 @@ export class Crowd {
     if (choice < 0.15) return; // gone at once
     if (!(await this.untilWritten(buyer, id))) return;
     if (random.chance(0.25)) await this.hesitate(buyer, id);
-    if (choice < 0.75) await this.claim(buyer, id, 'confirm');
+    if (choice < 0.75) await this.own(buyer, id);
     else if (choice < 0.85) await this.claim(buyer, id, 'cancel');
     else if (random.chance(0.4))
       await delay(buyer.sale.holdSeconds * 1000); // looks again when the hold is over
@@ -180,6 +183,20 @@ export class Crowd {
       if (answer.status !== 200) await this.pause();
     }
     return false;
+  }
+
+  /** Confirms, or pays where that is how; some try to have it for nothing. */
+  private async own(buyer: Buyer, id: string): Promise<void> {
+    const { sale } = buyer;
+    if (sale.payment === 'none') {
+      await this.claim(buyer, id, 'confirm');
+      return;
+    }
+    if (this.options.random.chance(0.03)) {
+      await this.ask(buyer, 'confirm unpaid', { method: 'POST', path: `${buyer.orders}/${id}/confirm` }, id);
+    } else {
+      await this.options.provider.pay(sale.id, id, sale.holdSeconds);
+    }
   }
 
   private async claim(buyer: Buyer, id: string, what: 'confirm' | 'cancel'): Promise<void> {
@@ -228,8 +245,8 @@ export class Crowd {
     } else if (statusOf[code] !== undefined) {
       journal.saw(subject, statusOf[code], sentAt, answeredAt, what);
     }
-    const clean = status === 0 || status === 503 || status < 300 || (status === 409 && expected[what]?.includes(code));
-    if (!clean) {
+    const refused = (status === 409 || status === 403) && expected[what]?.includes(code) === true;
+    if (status !== 0 && status !== 503 && status >= 300 && !refused) {
       journal.surprised(`${what} of ${subject} at ${answeredAt}: ${status} ${code} ${body.detail ?? ''}`);
     }
     return answer;
@@ -238,9 +255,9 @@ export class Crowd {
   private someBuyer(): Buyer {
     const { random, sales, token } = this.options;
     let left = random.next() * 100;
-    const sale = sales.find(({ name }) => (left -= shares[name].share) < 0) ?? sales[0];
-    if (sale === undefined) throw new Error('no sale');
-    const id = `buyer-${random.integer(1, shares[sale.name].buyers)}`;
+    const name = busySales.find((busy) => (left -= shares[busy].share) < 0) ?? 'stadium';
+    const sale = saleNamed(sales, name);
+    const id = `buyer-${random.integer(1, shares[name].buyers)}`;
     return { id, sale, headers: { authorization: `Bearer ${token(id)}` }, orders: `/v1/sales/${sale.id}/orders` };
   }
 

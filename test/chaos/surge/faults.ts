@@ -3,26 +3,28 @@ import { saleKey, type SaleKey } from '../../../src/redis/keys.js';
 import type { AppProcess } from './app-process.js';
 import type { Front } from './front.js';
 import type { Losses } from './losses.js';
-import type { ChaosSale } from './sales.js';
-import { processNames, type Fault, type FaultKind, type ServerName } from './schedule.js';
+import { processNames, type Fault, type FaultKind, type ServerName } from './fault-kinds.js';
+import { longStrikes, type LongTarget } from './long-strikes.js';
+import { saleNamed } from './sales.js';
 import type { ChaosSystem } from './system.js';
 import type { TcpProxy } from './tcp-proxy.js';
 
 /** What faults strike, and where they write down what they destroy. */
-export interface Target {
-  readonly system: ChaosSystem;
-  readonly sales: readonly ChaosSale[];
+export interface Target extends LongTarget {
   readonly losses: Losses;
 }
 
-type Strike = (target: Target, fault: Fault) => Promise<void>;
+/** Resolves to what is worth to be told of it, if anything. */
+type Strike = (target: Target, fault: Fault) => Promise<unknown>;
 
-/** Lets one thing go wrong; resolves when it is over. @throws Error when it could not be done */
-export function strike(target: Target, fault: Fault): Promise<void> {
-  return strikes[fault.kind](target, fault);
+/** Lets one thing go wrong; resolves when it is over. @returns what is worth to be told. @throws Error when it could not be done */
+export async function strike(target: Target, fault: Fault): Promise<string | undefined> {
+  const told = await strikes[fault.kind](target, fault);
+  return typeof told === 'string' ? told : undefined;
 }
 
 const strikes: Readonly<Record<FaultKind, Strike>> = {
+  ...longStrikes,
   kill: (target, fault) => victim(target, fault).end('SIGKILL', fault.durationMs),
   stop: (target, fault) => victim(target, fault).end('SIGTERM', fault.durationMs),
   async freeze(target, fault) {
@@ -48,8 +50,7 @@ const strikes: Readonly<Record<FaultKind, Strike>> = {
       await system.backends.deleteKey(fault.victim);
       return;
     }
-    const sale = sales.find((each) => each.name === name);
-    if (sale === undefined) throw new Error(`no sale ${name}`);
+    const sale = saleNamed(sales, name);
     const existed = await system.backends.deleteKey(saleKey(sale.id, key as SaleKey));
     // the outbox itself: what has no row yet is gone
     if (existed && key === 'queued') losses.lost({ kind: 'redis-key', saleId: sale.id, from: 0, to: Date.now() });

@@ -36,7 +36,32 @@ export interface CapacityRecord {
   readonly mayBeLate: boolean;
 }
 
-/** All that was answered to buyers and to the admin. */
+/** One payment as the provider knows it: one webhook, sent until it is answered. */
+export interface PaymentRecord {
+  readonly saleId: string;
+  readonly orderId: string;
+  /** the provider's name for it: with the order and the type, what makes two webhooks one payment */
+  readonly reference: string;
+  readonly type: 'payment.succeeded' | 'payment.failed';
+  /** when it was first sent, ms since 1970 */
+  readonly sentAt: number;
+  /** when it was first answered 204; null: never, and it may have been taken all the same */
+  answeredAt: number | null;
+}
+
+/** What buyers in the healthy sale wait for. */
+export const steps = ['purchase', 'status', 'confirm'] as const;
+
+/** One step of one buyer in the healthy sale, from the first request to the answer that ends it, ms since 1970. */
+export interface StepRecord {
+  readonly step: (typeof steps)[number];
+  readonly from: number;
+  readonly to: number;
+  /** answers that were none on the way, such as `503 overloaded` */
+  readonly refusals: readonly string[];
+}
+
+/** All that was answered to buyers, to the payment provider and to the admin. */
 export interface JournalRecord {
   readonly orders: readonly OrderRecord[];
   /** requests by what was asked and what was answered, such as `purchase 409 sold_out` */
@@ -52,6 +77,9 @@ export interface JournalRecord {
   readonly limits: Readonly<Record<string, number>>;
   /** orders that the admin asked to cancel */
   readonly cancelledByAdmin: readonly string[];
+  readonly payments: readonly PaymentRecord[];
+  /** of buyers in the healthy sale alone */
+  readonly steps: readonly StepRecord[];
 }
 
 /** Where an order may go from each status, the status itself left out. */
@@ -64,8 +92,9 @@ const next: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {
   rejected: [],
 };
 
-/** Whether the one status may be followed by the other. No sale here takes late payments. */
-export function mayFollow(later: OrderStatus, earlier: OrderStatus): boolean {
+/** Whether the one status may be followed by the other. @param paid a payment was sent: a late one confirms what had expired */
+export function mayFollow(later: OrderStatus, earlier: OrderStatus, paid: boolean): boolean {
+  if (paid && earlier === 'expired' && (later === 'confirmed' || later === 'cancelled')) return true;
   return later === earlier || next[earlier].includes(later);
 }
 
@@ -82,6 +111,9 @@ export class Journal {
   private readonly capacities: CapacityRecord[] = [];
   private readonly limits: Record<string, number> = {};
   private readonly cancelled = new Set<string>();
+  private readonly payments = new Map<string, PaymentRecord>();
+  private readonly paid = new Set<string>();
+  private readonly steps: StepRecord[] = [];
 
   /** A 202. */
   accepted(order: Omit<OrderRecord, 'seen'>, status: OrderStatus): void {
@@ -99,7 +131,7 @@ export class Journal {
     const order = this.orders.get(orderId);
     if (order === undefined) return; // the answer to its purchase was lost
     for (const [earlier, times] of Object.entries(order.seen) as [OrderStatus, Seen][]) {
-      if (times.first < sentAt && !mayFollow(status, earlier)) {
+      if (times.first < sentAt && !mayFollow(status, earlier, this.paid.has(orderId))) {
         this.backward.push(
           `${orderId} ${earlier} at ${times.first}, then ${status} at ${answeredAt} (asked at ${sentAt}) ${from}`,
         );
@@ -110,9 +142,11 @@ export class Journal {
     seen.lastSent = Math.max(seen.lastSent, sentAt);
   }
 
-  missing(orderId: string, answeredAt: number): void {
+  /** A 404. @returns whether the order had been accepted */
+  missing(orderId: string, answeredAt: number): boolean {
     const order = this.orders.get(orderId);
     if (order !== undefined) order.missingAt = answeredAt;
+    return order !== undefined;
   }
 
   answered(what: string): void {
@@ -135,6 +169,29 @@ export class Journal {
     this.cancelled.add(orderId);
   }
 
+  /** Before a webhook goes out; a repeat is the same payment. */
+  pays(payment: Omit<PaymentRecord, 'answeredAt'>): void {
+    const { orderId, type, reference } = payment;
+    const key = `${orderId} ${type} ${reference}`;
+    if (!this.payments.has(key)) this.payments.set(key, { ...payment, answeredAt: null });
+    if (type === 'payment.succeeded') this.paid.add(orderId);
+  }
+
+  /** A webhook was answered 204. */
+  tookPayment({ orderId, type, reference }: Omit<PaymentRecord, 'answeredAt'>, answeredAt: number): void {
+    const payment = this.payments.get(`${orderId} ${type} ${reference}`);
+    if (payment !== undefined) payment.answeredAt ??= answeredAt;
+  }
+
+  took(step: StepRecord): void {
+    this.steps.push(step);
+  }
+
+  /** Orders of the sale that were accepted lately. */
+  recentOf(saleId: string): OrderRecord[] {
+    return this.recent.flatMap((id) => this.orders.get(id) ?? []).filter((order) => order.saleId === saleId);
+  }
+
   /** One of the orders that were accepted lately. */
   someOrder(random: Random): OrderRecord | undefined {
     if (this.recent.length === 0) return undefined;
@@ -146,9 +203,13 @@ export class Journal {
   }
 
   async write(file: string): Promise<void> {
-    const { answers, acceptedAt: accepted, backward, unexpected, capacities, limits } = this;
+    const { answers, acceptedAt: accepted, backward, unexpected, capacities, limits, steps } = this;
     const stream = createWriteStream(file);
-    const rest = { answers, accepted, backward, unexpected, capacities, limits, cancelledByAdmin: [...this.cancelled] };
+    const rest: Omit<JournalRecord, 'orders'> = {
+      ...{ answers, accepted, backward, unexpected, capacities, limits, steps },
+      cancelledByAdmin: [...this.cancelled],
+      payments: [...this.payments.values()],
+    };
     stream.write(`${JSON.stringify(rest)}\n`);
     for (const order of this.orders.values()) stream.write(`${JSON.stringify(order)}\n`);
     stream.end();
@@ -165,4 +226,18 @@ export async function readJournal(file: string): Promise<JournalRecord> {
   }
   if (rest === undefined) throw new Error(`${file} is empty`);
   return { ...rest, orders };
+}
+
+/** What was answered to the many, and to the buyers of the healthy sale. `accepted`, which tells what faults stop, is of the many alone. */
+export function together(many: JournalRecord, healthy: JournalRecord): JournalRecord {
+  const named = Object.entries(healthy.answers).map(([what, count]) => [`healthy ${what}`, count] as const);
+  return {
+    ...many,
+    orders: [...many.orders, ...healthy.orders],
+    answers: { ...many.answers, ...Object.fromEntries(named) },
+    backward: [...many.backward, ...healthy.backward],
+    unexpected: [...many.unexpected, ...healthy.unexpected.map((what) => `healthy ${what}`)],
+    limits: { ...many.limits, ...healthy.limits },
+    steps: healthy.steps,
+  };
 }

@@ -1,5 +1,5 @@
 import type { OrderRecord } from './journal.js';
-import type { FaultKind } from './schedule.js';
+import type { FaultKind } from './fault-kinds.js';
 
 /** Data that a fault took from Redis for good: what it learned from `from` to `to`, ms since 1970. */
 export interface Loss {

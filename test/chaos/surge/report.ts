@@ -1,22 +1,16 @@
 import { promises, type Verdict } from './audit.js';
+import type { FaultKind } from './fault-kinds.js';
+import { groupBy } from './group-by.js';
+import { healthyTable } from './healthy-figures.js';
 import type { JournalRecord } from './journal.js';
-import type { FaultKind, Fault } from './schedule.js';
-
-/** One fault as it came about; times in ms since 1970. */
-export interface Struck {
-  readonly fault: Fault;
-  readonly at: number;
-  readonly overAt: number;
-  /** why it could not be done */
-  readonly failure?: string;
-}
+import type { Struck } from './struck.js';
 
 const shownFindings = 10;
 /** A run in which next to nothing was sold proves next to nothing. */
 const leastAcceptedASecond = 10;
 
-export function isClean({ broken }: Verdict, { orders }: JournalRecord, seconds: number): boolean {
-  return promises.every((name) => broken[name].length === 0) && orders.length >= leastAcceptedASecond * seconds;
+export function isClean({ broken }: Verdict, { accepted }: JournalRecord, seconds: number): boolean {
+  return promises.every((name) => broken[name].length === 0) && accepted.length >= leastAcceptedASecond * seconds;
 }
 
 /** What the run showed, for a person. */
@@ -25,12 +19,15 @@ export function report(struck: readonly Struck[], journal: JournalRecord, verdic
   return [
     ...faultTable(struck, journal, verdict),
     '',
+    ...healthyTable(verdict.healthy),
+    '',
     ...Object.entries(journal.answers)
       .sort(([a], [b]) => a.localeCompare(b))
       .map(([what, count]) => `answer ${what}: ${count}`),
     ...Object.entries(verdict.orders).map(([what, count]) => `orders ${what}: ${count}`),
     `reloads ${verdict.reloads}`,
     ...destroyedLines(destroyed),
+    ...paymentLines(journal, verdict),
     '',
     `accepted ${journal.orders.length}`,
     `destroyed with Redis ${destroyed.length}`,
@@ -50,7 +47,7 @@ function faultTable(struck: readonly Struck[], { accepted }: JournalRecord, { de
   };
   const kinds = [...new Set(struck.map(({ fault }) => fault.kind))].sort();
   const line = (name: string, ...cells: string[]): string =>
-    name.padEnd(16) + cells.map((cell) => cell.padStart(12)).join('');
+    name.padEnd(16) + cells.map((cell) => cell.padStart(14)).join('');
   const rows = kinds.map((kind: FaultKind) => {
     const all = struck.filter(({ fault }) => fault.kind === kind);
     const done = all.filter(({ failure }) => failure === undefined);
@@ -84,5 +81,13 @@ function destroyedLines(destroyed: Verdict['destroyed']): string[] {
   const ages = destroyed.map(({ order, by }) => Math.max(0, by.to - order.answeredAt));
   return [
     `destroyed with Redis: none of them is in Postgres or was ever seen out of the queue; the oldest had its 202 for ${(Math.max(...ages) / 1000).toFixed(2)} s`,
+  ];
+}
+
+function paymentLines({ payments }: JournalRecord, { refunds }: Verdict): string[] {
+  const unheard = payments.filter(({ answeredAt }) => answeredAt === null).length;
+  const reasons = [...groupBy(refunds, ({ reason }) => reason)].map(([reason, all]) => `${all.length} ${reason}`);
+  return [
+    `payments ${payments.length}, never answered 204 ${unheard}, owed back ${refunds.length} (${reasons.join(', ')})`,
   ];
 }

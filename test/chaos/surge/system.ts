@@ -7,10 +7,11 @@ import { topologyEnvironment } from '../../../src/cli/topology/topology.js';
 import type { Teardown } from '../../../src/cli/teardown.js';
 import { freePort } from '../../../src/embedded/index.js';
 import { until } from '../../support/until.js';
+import { webhookSecret } from '../../support/webhook.js';
 import { AppProcess } from './app-process.js';
 import { Backends } from './backends.js';
 import { Front } from './front.js';
-import { processNames, type ProcessName, type ServerName } from './schedule.js';
+import { processNames, type ProcessName, type ServerName } from './fault-kinds.js';
 import { TcpProxy } from './tcp-proxy.js';
 
 const clockShift = fileURLToPath(new URL('clock-shift.mjs', import.meta.url));
@@ -71,6 +72,7 @@ export async function startSystem(
       REDIS_URL: withPort(backends.redisUrl, redis.port),
       ADMIN_API_KEYS: `chaos:${keys.adminKey}`,
       BUYER_JWT_SECRET: keys.buyerSecret,
+      PAYMENT_WEBHOOK_SECRET: webhookSecret,
       RATE_LIMIT_IP: 'off',
       RATE_LIMIT_BUYER: 'off',
       RATE_LIMIT_GLOBAL: 'off',
