@@ -52,10 +52,16 @@ test(`when a sale of ${orders} keyed orders is reloaded by processes with a heap
     const endLooking = repeatedly(10, () => peaks(peak));
     // its buyers do not wait for the reconciler
     const endBuying = repeatedly(5, (n) => purchase(fleet.api, sale, `keen-${n % 10}`).catch(() => undefined));
-    back = await broken('the sale is back', async () => expect(await isDistrusted(fleet, sale)).toBe(false), {
-      timeoutMs: reloadMs,
-      intervalMs: 100,
-    });
+    back = await broken(
+      'the sale is back',
+      async () => {
+        expect(await isDistrusted(fleet, sale)).toBe(false);
+      },
+      {
+        timeoutMs: reloadMs,
+        intervalMs: 100,
+      },
+    );
     reloadedMs = Math.round(performance.now() - startedAt);
     await Promise.all([endLooking(), endBuying()]);
   });
@@ -65,7 +71,9 @@ test(`when a sale of ${orders} keyed orders is reloaded by processes with a heap
 
   const adrift = await broken(
     'nothing drifts',
-    async () => expect(await inventoryOf(fleet.api, sale)).toMatchObject([{ drift: 0 }]),
+    async () => {
+      expect(await inventoryOf(fleet.api, sale)).toMatchObject([{ drift: 0 }]);
+    },
     { timeoutMs: 20_000, intervalMs: 500 },
   );
   expect([

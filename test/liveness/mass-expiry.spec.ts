@@ -105,7 +105,9 @@ test(`when ${holds} holds of a sold-out sale lapse at once and ${paymentsPerSeco
 
   const adrift = await broken(
     'nothing drifts',
-    async () => expect(await inventoryOf(fleet.api, crowd)).toMatchObject([{ drift: 0 }]),
+    async () => {
+      expect(await inventoryOf(fleet.api, crowd)).toMatchObject([{ drift: 0 }]);
+    },
     { timeoutMs: 10_000, intervalMs: 500 },
   );
   expect([

@@ -34,7 +34,7 @@ export interface ProcessFleet {
   readonly sql: pg.Pool;
   readonly redis: Redis;
   /** Starts one more process, and waits until it serves. */
-  start(role: string): Promise<AppProcess>;
+  start(role: string, env?: Readonly<Record<string, string>>): Promise<AppProcess>;
   /** A line for each process that died by itself, with the last words of one of its deaths. */
   deaths(): string[];
   stop(): Promise<void>;
@@ -52,7 +52,7 @@ export async function startProcessFleet(options: FleetOptions = {}): Promise<Pro
   sql.on('error', () => undefined);
   redis.on('error', () => undefined);
 
-  const start = async (role: string): Promise<AppProcess> => {
+  const start: ProcessFleet['start'] = async (role, others = {}) => {
     const app = new AppProcess(
       `${role}-${apps.length}`,
       {
@@ -68,6 +68,7 @@ export async function startProcessFleet(options: FleetOptions = {}): Promise<Pro
         RATE_LIMIT_BUYER: 'off',
         RATE_LIMIT_GLOBAL: 'off',
         ...env,
+        ...others,
       },
       dir,
     );

@@ -1,5 +1,5 @@
 /** `LIVENESS=full` runs test/liveness at the sizes that docs/reliability.md speaks of; without it each file takes well under a minute. */
-export const isFull = process.env['LIVENESS'] === 'full';
+const isFull = process.env['LIVENESS'] === 'full';
 
 /** How large a fault is: as the environment variable of that name says, else full or usual. */
 export function sized(variable: string, usual: number, full: number): number {
