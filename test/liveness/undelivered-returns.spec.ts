@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { admin } from '../support/api-client.js';
 import { expectStatus, purchase, type GivenSale } from '../support/given.js';
 import { brokenPromises, HealthySale, toldOf } from '../support/healthy-sale.js';
@@ -10,6 +11,8 @@ import { broken, until } from '../support/until.js';
 
 /** From 65,000 on they did not fit into one call of a script. */
 const returns = sized('LIVENESS_RETURNS', 80_000, 200_000);
+/** For so long buyers are watched after an admin's look. */
+const watchMs = 3000;
 const backMs = 60_000;
 jest.setTimeout(2 * backMs + 120_000);
 
@@ -17,6 +20,7 @@ let fleet: ProcessFleet;
 beforeAll(async () => {
   fleet = await startProcessFleet({ roles: ['api', 'worker'] });
 });
+beforeEach(() => fleet.ready());
 afterAll(() => fleet.stop());
 
 /** How often processes were started; they die in one test, and are up again in the next. */
@@ -45,6 +49,7 @@ test(`when a sale has ${returns} undelivered returns and an admin looks at its i
   let seen = '';
   const during = await healthy.during(async () => {
     seen = await look(sale).catch(String);
+    await delay(watchMs);
     await look(sale).catch(String);
   });
   report(`an admin looks at ${returns} returns: ${seen}; ${toldOf(during)}`);

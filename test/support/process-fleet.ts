@@ -35,6 +35,8 @@ export interface ProcessFleet {
   readonly redis: Redis;
   /** Starts one more process, and waits until it serves. */
   start(role: string, env?: Readonly<Record<string, string>>): Promise<AppProcess>;
+  /** Resolves when all of them serve, also those that a test before this one made die. */
+  ready(): Promise<unknown>;
   /** A line for each process that died by itself, with the last words of one of its deaths. */
   deaths(): string[];
   stop(): Promise<void>;
@@ -85,11 +87,13 @@ export async function startProcessFleet(options: FleetOptions = {}): Promise<Pro
     await servers.stop();
     await rm(dir, { recursive: true, force: true });
   };
+  const areReady = (): Promise<boolean[]> => Promise.all(apps.map((app) => app.isReady()));
   try {
     for (const role of roles) await start(role);
     const [api] = apis;
     if (api === undefined) throw new Error('a fleet needs an API node');
-    return { servers, apis, api, apps, sql, redis, start, deaths: () => apps.flatMap(deathsOf), stop };
+    const ready = (): Promise<unknown> => until(async () => (await areReady()).every(Boolean), patiently);
+    return { servers, apis, api, apps, sql, redis, start, ready, deaths: () => apps.flatMap(deathsOf), stop };
   } catch (error) {
     await stop();
     throw error;
