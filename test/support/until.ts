@@ -34,3 +34,23 @@ export async function until<T>(
     await delay(intervalMs);
   }
 }
+
+/** As `until`, for a promise that is told of beside others. @returns a line where it was not kept in time, or nothing */
+export async function broken(
+  promise: string,
+  condition: () => unknown,
+  options: UntilOptions & { readonly timeoutMs: number },
+): Promise<string[]> {
+  try {
+    await until(async () => {
+      await condition();
+      return true;
+    }, options);
+    return [];
+  } catch (error) {
+    const { cause } = error as Error;
+    return [
+      `not within ${options.timeoutMs} ms: ${promise}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    ];
+  }
+}
