@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { orderMarkKey } from '../../src/redis/index.js';
 import { buyer, type ApiClient } from '../support/api-client.js';
 import { inventoryOf, openSale, purchase, times, writtenOrder, type GivenSale } from '../support/given.js';
 import { startOwnServers, type OwnServers } from '../support/own-postgres.js';
@@ -10,8 +9,6 @@ import { report, sized } from '../support/sizes.js';
 import { broken, until } from '../support/until.js';
 
 const stillSeconds = sized('LIVENESS_STANDSTILL_SECONDS', 15, 90);
-/** A mark of an order that is being changed lives for so long. A shorter standstill has them end with it, as a longer one would. */
-const markSeconds = 60;
 const afterwardsMs = 10_000;
 /** As long as a node keeps a copy of an order. */
 const watchMs = 12_000;
@@ -122,7 +119,6 @@ test(`when PostgreSQL stands still for ${stillSeconds} s, then no process dies, 
   confirms.push(...watched.slice(orders / 2).map((order) => order.confirm(confirming)));
   const ended = endEarly();
   await delay(stillSeconds * 1000);
-  if (stillSeconds <= markSeconds) await fleet.redis.del(...watched.map(({ id }) => orderMarkKey(sale.id, id)));
   // the other node reads before the confirms are run: which of them is first is the machine's affair
   servers.thaw(backends.map(({ pid }) => pid));
   const thawedAt = performance.now();
