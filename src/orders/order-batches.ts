@@ -193,14 +193,14 @@ export class OrderBatches {
       job.done();
     }
     for (const job of line.jobs.splice(0)) endKept(line, job);
-    this.logger.warn({ msg: 'a sale is stuck, its orders wait in memory', saleId, orders: line.kept.size });
+    this.logger.debug({ msg: 'a sale is stuck, its orders wait in memory', saleId, orders: line.kept.size });
   }
 
   /** Where all is written, or this process ends, the sale is not stuck any more. */
   private endStuck(saleId: string, line: Line): void {
     if (line.kept.size === 0) {
       line.held?.done();
-      this.logger.log({ msg: 'a sale is no longer stuck', saleId });
+      this.logger.debug({ msg: 'a sale is no longer stuck', saleId });
     } else if (this.stopping.signal.aborted) {
       line.held?.failed(unavailable(new Error('this worker ends'))); // another one takes the job
       line.kept.clear();
