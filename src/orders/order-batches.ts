@@ -54,8 +54,8 @@ interface Line {
  * the outbox: what goes with this process, or is more than may be kept, has no job any more, and the requeue pass finds it. The one job
  * that is held tells that pass that somebody is at work, or it would queue the same orders again every second.
  *
- * Kept orders that a server was not there for are tried again after a pause. Those that Postgres refuses are left to the requeue pass:
- * each time it brings them is an attempt that counts.
+ * Kept orders that could not be written are tried again after a pause, as their jobs would have been: one that Postgres refuses is a
+ * dead letter after five times, and then no failure any more.
  */
 @Injectable()
 export class OrderBatches {
@@ -146,7 +146,7 @@ export class OrderBatches {
     let failures = 0;
     for (let batch = nextBatch(line); batch !== undefined; batch = nextBatch(line)) {
       const outcome = await this.tryWrite(saleId, line, batch);
-      failures = outcome === 'server-away' ? failures + 1 : 0;
+      failures = outcome === 'again' ? failures + 1 : 0;
       if (line.held !== undefined) this.endStuck(saleId, line);
       if (failures > 0) await this.pause(Math.min(pauseMs.first * 2 ** (failures - 1), pauseMs.most));
       else if (sizeOf(line) < maxBatch) await delay(gatherMs);
@@ -154,8 +154,8 @@ export class OrderBatches {
     this.lines.delete(saleId);
   }
 
-  /** @returns `server-away`: the orders are still kept, and are to be tried again after a pause */
-  private async tryWrite(saleId: string, line: Line, batch: Batch): Promise<'over' | 'server-away'> {
+  /** @returns `again`: the orders are still kept, and are to be tried again after a pause */
+  private async tryWrite(saleId: string, line: Line, batch: Batch): Promise<'over' | 'again'> {
     this.sizes.observe(batch.orderIds.length);
     const stuck = setTimeout(() => {
       this.giveBack(saleId, line, batch);
@@ -164,11 +164,13 @@ export class OrderBatches {
       await this.traced(batch, () => this.persistBatch(saleId, batch));
       for (const job of batch.jobs) if (job !== line.held) job.done();
     } catch (error) {
-      if (line.held === undefined) for (const job of batch.jobs) job.failed(error);
-      else if (error instanceof DomainError) {
-        this.logger.warn({ msg: 'orders of a stuck sale are tried again', saleId, orders: line.kept.size, err: error });
-        return 'server-away';
+      if (line.held !== undefined) {
+        // not Postgres's words: they may have a buyer's answers in them
+        const code = error instanceof DomainError ? error.code : (error as { readonly code?: unknown }).code;
+        this.logger.warn({ msg: 'orders of a stuck sale are tried again', saleId, orders: line.kept.size, code });
+        return 'again';
       }
+      for (const job of batch.jobs) job.failed(error);
     } finally {
       clearTimeout(stuck);
     }

@@ -17,13 +17,13 @@ const lockSale: Statement = {
     WHERE id = $1 AND archived_at IS NULL FOR NO KEY UPDATE`,
 };
 
-/** The oldest, and that of one order before them, unless a batch is under way. */
+/** Any, and that of one order among them, unless a batch is under way. Not the oldest first: to sort them would read all of them. */
 const numberReturns: Statement = {
   name: 'number-returns',
   text: `
     WITH picked AS (
       SELECT id FROM stock_returns WHERE order_id = $2 AND batch IS NULL
-      UNION (SELECT id FROM stock_returns WHERE sale_id = $1 AND batch IS NULL ORDER BY id LIMIT $3)
+      UNION (SELECT id FROM stock_returns WHERE sale_id = $1 AND batch IS NULL LIMIT $3)
     ), numbered AS (
       UPDATE stock_returns r SET batch = $4 FROM picked
       WHERE r.id = picked.id AND r.batch IS NULL
@@ -37,9 +37,9 @@ const batchUnderWay: Statement = {
   name: 'returns-under-way',
   text: `
     SELECT r.id::text AS id, r.batch, r.order_id AS "orderId", o.buyer_id AS "buyerId",
-      json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity)) AS items
-    FROM stock_returns r JOIN orders o ON o.id = r.order_id JOIN order_items i ON i.order_id = o.id
-    WHERE r.sale_id = $1 AND r.batch IS NOT NULL GROUP BY r.id, o.buyer_id`,
+      (SELECT json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity))
+        FROM order_items i WHERE i.order_id = o.id) AS items
+    FROM stock_returns r JOIN orders o ON o.id = r.order_id WHERE r.sale_id = $1 AND r.batch IS NOT NULL`,
 };
 
 const deleteRows: Statement = {

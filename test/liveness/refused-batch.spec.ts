@@ -55,10 +55,12 @@ async function written(
   await prepare();
   const stop = await watchGate(sale);
   const worker = await fleet.start('worker');
-  await until(isDone, patiently);
-  const waits = await stop();
-  await worker.stop();
-  return waits;
+  try {
+    await until(isDone, patiently);
+  } finally {
+    await worker.stop();
+  }
+  return stop();
 }
 
 async function count(text: string, sale: GivenSale): Promise<number> {

@@ -38,6 +38,8 @@ async function look(sale: GivenSale): Promise<string> {
 }
 
 const well = '200, consistent true, drift 0';
+/** What is on its way to Redis is nowhere yet, and told so. */
+const onTheirWay = `200, consistent false, drift ${returns}`;
 
 // one after the other: a reconciler comes to the fleet with the second
 test(`when a sale has ${returns} undelivered returns and an admin looks at its inventory, then it adds up and no process dies`, async () => {
@@ -53,7 +55,7 @@ test(`when a sale has ${returns} undelivered returns and an admin looks at its i
     await look(sale).catch(String);
   });
   report(`an admin looks at ${returns} returns: ${seen}; ${toldOf(during)}`);
-  expect([...(seen === well ? [] : [seen]), ...brokenPromises(during, before), ...fleet.deaths()]).toEqual([]);
+  expect([...(seen === onTheirWay ? [] : [seen]), ...brokenPromises(during, before), ...fleet.deaths()]).toEqual([]);
 });
 
 test(`when a sale has ${returns} undelivered returns and the reconciler delivers them, then others notice nothing, and all of them come back`, async () => {
