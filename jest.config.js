@@ -1,12 +1,10 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-
-/** Programs that some tests drive, which no npm package brings: Debian packages of the same names. */
-const needed = { 'test/browser': process.env['CHROMIUM'] ?? 'chromium', 'test/ops': 'prometheus' };
+import { filesByMissingProgram } from './test/support/needs.mjs';
 
 /** On CI nothing is left out: what lacks there fails. */
-const leftOut = Object.entries(needed).filter(([, program]) => process.env['CI'] === undefined && !isThere(program));
-for (const [folder, program] of leftOut) process.stderr.write(`${folder} is left out: there is no ${program}\n`);
+const lacking = filesByMissingProgram(new URL('test/', import.meta.url));
+const leftOut = process.env['CI'] === undefined ? [...lacking] : [];
+for (const [program, files] of leftOut)
+  process.stderr.write(`There is no ${program}. Left out: test/${files.join(', test/')}\n`);
 
 /**
  * Files of test/e2e that are left out with TEST_TOPOLOGY (every API node behind an nginx, every node behind a PgBouncer), and why. All
@@ -23,19 +21,6 @@ const notBehindNginx = {
 };
 const leftToNginx = process.env['TEST_TOPOLOGY'] === undefined ? [] : Object.keys(notBehindNginx);
 
-/** @param {string} program a path, or a name to be found on the PATH */
-function isThere(program) {
-  const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
 /** @type {import('jest').Config} */
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
@@ -44,7 +29,7 @@ export default {
   testPathIgnorePatterns: [
     '/node_modules/',
     '<rootDir>/test/topology/',
-    ...leftOut.map(([folder]) => `<rootDir>/${folder}/`),
+    ...leftOut.flatMap(([, files]) => files).map((file) => `<rootDir>/test/${file}$`),
     ...leftToNginx.map((name) => `<rootDir>/test/e2e/${name}\\.spec\\.ts$`),
   ],
   testEnvironment: 'node',

@@ -86,7 +86,7 @@ jest_step() {
   ((status == 0)) || mapfile -t files < <(node scripts/count-tests.js failed "$first")
   if ((${#files[@]} > 0 && ${#files[@]} <= most_retried)); then
     status=0
-    step "$name, a second attempt of ${files[*]}" 150 npm test --ignore-scripts -- --testPathIgnorePatterns /node_modules/ \
+    step "$name, a second attempt of ${files[*]}" 300 npm test --ignore-scripts -- --testPathIgnorePatterns /node_modules/ \
       --runInBand --runTestsByPath "${files[@]}" --json --outputFile="$second" || status=$?
   fi
   read -r passed failed < <(node scripts/count-tests.js counts "$first" "$second")

@@ -111,3 +111,8 @@ test('when several answers are wrong, then all are told, in the order of the fie
     'answers.extra',
   ]);
 });
+
+test('when a hundred answers are unknown, then twenty are named', () => {
+  const answers = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`f${String(n)}`, n]));
+  expect(checkAnswers([], answers)).toHaveLength(20);
+});

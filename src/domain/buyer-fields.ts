@@ -1,4 +1,4 @@
-import type { FieldError } from './errors.js';
+import { maxFieldErrors, type FieldError } from './errors.js';
 
 export const buyerFieldTypes = ['text', 'email', 'number', 'boolean', 'choice'] as const;
 export type BuyerFieldType = (typeof buyerFieldTypes)[number];
@@ -19,7 +19,7 @@ const maxAnswerLength = 1000;
 const emailPattern =
   /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+$/;
 
-/** Checks answers against the sale's fields exactly: none missing, none unknown, each of its type. Empty: all is well. */
+/** Checks answers against the sale's fields exactly: none missing, none unknown, each of its type. Returns up to 20 faults. */
 export function checkAnswers(fields: readonly BuyerField[], answers: Readonly<Record<string, unknown>>): FieldError[] {
   const errors: FieldError[] = [];
   const known = new Set<string>();
@@ -36,7 +36,7 @@ export function checkAnswers(fields: readonly BuyerField[], answers: Readonly<Re
   for (const name of Object.keys(answers)) {
     if (!known.has(name)) errors.push({ path: `answers.${name}`, message: 'is not a field of this sale' });
   }
-  return errors;
+  return errors.slice(0, maxFieldErrors);
 }
 
 function wrongAnswer(field: BuyerField, value: unknown): string | undefined {

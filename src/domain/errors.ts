@@ -28,6 +28,9 @@ export type ErrorCode =
   | 'recovering'
   | 'internal';
 
+/** So many faults of one request are named at the most. */
+export const maxFieldErrors = 20;
+
 /** One thing wrong with a request: where (`items[0].quantity`) and what. */
 export interface FieldError {
   readonly path: string;

@@ -23,10 +23,10 @@ export interface Launcher {
  * That account may have no way into our folders, as in a project below `/root`. Opening those to everyone is not ours to do, so the server
  * then gets a capability to pass through them. It is less than root has, and lives on 127.0.0.1 behind a password that only root can read.
  *
- * @param paths what the server must reach: its program and its data
+ * @param paths what must be reached: a program of PostgreSQL (`initdb`, which is also what is tried) and the data
  * @throws Error when root has no account to use or the account cannot reach a path
  */
-export async function postgresLauncher(paths: { program: string; cluster: string }): Promise<Launcher> {
+export async function postgresLauncher(paths: { initdb: string; cluster: string }): Promise<Launcher> {
   if (process.getuid?.() !== 0) return { owner: null, spawnAs: null, prefix: [] };
   const account = (await ownerOf(paths.cluster)) ?? (await accountNamed('postgres')) ?? (await accountNamed('nobody'));
   if (!account)
@@ -34,11 +34,12 @@ export async function postgresLauncher(paths: { program: string; cluster: string
       'PostgreSQL must not run as root, and there is neither a user "postgres" nor "nobody": run as an ordinary user',
     );
   const unreachable =
-    (await firstClosedFolder(paths.program, account)) ?? (await firstClosedFolder(paths.cluster, account));
+    (await firstClosedFolder(paths.initdb, account)) ?? (await firstClosedFolder(paths.cluster, account));
   if (unreachable === null) return { owner: account, spawnAs: account, prefix: [] };
   for (const capability of ['dac_read_search', 'dac_override']) {
     const prefix = withCapability(account, capability);
-    if (await works([...prefix, paths.program, '--version'])) return { owner: account, spawnAs: null, prefix };
+    if (await works([...prefix, paths.initdb, '--show', '--locale=C', '--pgdata=/nowhere']))
+      return { owner: account, spawnAs: null, prefix };
   }
   throw new Error(
     `PostgreSQL must not run as root, and its user (uid ${String(account.uid)}) may not enter ${unreachable}: ` +
@@ -46,9 +47,14 @@ export async function postgresLauncher(paths: { program: string; cluster: string
   );
 }
 
+/**
+ * PostgreSQL's programs look for themselves with access(2), which forgets the capabilities of whoever is not root, but with
+ * `no_setuid_fixup` (capabilities(7)).
+ */
 function withCapability({ uid, gid }: Account, capability: string): string[] {
   const user = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
-  return ['setpriv', ...user, '--inh-caps', `-all,+${capability}`, '--ambient-caps', `-all,+${capability}`, '--'];
+  const capabilities = ['--inh-caps', `-all,+${capability}`, '--ambient-caps', `-all,+${capability}`];
+  return ['setpriv', ...user, '--securebits', '+no_setuid_fixup', ...capabilities, '--'];
 }
 
 async function ownerOf(cluster: string): Promise<Account | null> {

@@ -42,7 +42,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedS
   const binaries = await postgresBinaries(options.binDir);
   await mkdir(options.dataDir, { recursive: true, mode: 0o711 });
   const folder = postgresFolder(await realpath(options.dataDir));
-  const launcher = await postgresLauncher({ program: await realpath(binaries.postgres), cluster: folder.cluster });
+  const launcher = await postgresLauncher({ initdb: await realpath(binaries.initdb), cluster: folder.cluster });
   const durable = options.durable ?? true;
   const password = await openCluster(folder, binaries, launcher, durable);
   await awaitLeftover(join(folder.cluster, 'postmaster.pid'), folder.cluster);

@@ -22,7 +22,7 @@ type Method = (...args: unknown[]) => unknown;
 
 /**
  * Fastify's handler for a controller's method: calls it with what its parameters' decorators ask for, and nothing in
- * between. Nest's own way there costs more than the rest of a purchase (docs/performance.md), for guards, pipes and interceptors
+ * between. Nest's own way there took a bare route from 24,000 to 10,700 answers a second (docs/performance.md), for guards, pipes and interceptors
  * that the hooks in `routes.ts` make needless.
  * @param resolve gives the controller's instance, once Nest has made it
  * @throws Error, at once, for a method that counts on what is left out

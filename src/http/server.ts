@@ -142,6 +142,7 @@ export class HttpAdapter extends FastifyAdapter {
       }
       // drained: Node waits for nothing any more
       void this.whileOpen(leftMs).then(() => {
+        instance.server.closeAllConnections(); // late, this comes before the deadline's own timer
         clear();
         done();
       });

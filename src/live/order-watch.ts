@@ -1,5 +1,6 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Order } from '../domain/index.js';
+import { Failures } from '../observability/index.js';
 import { OrderChanges, OrderReader } from '../orders/index.js';
 
 /** Orders of one look: a few milliseconds of Redis's time and of Postgres's. */
@@ -30,6 +31,7 @@ export class OrderWatch implements BeforeApplicationShutdown {
   constructor(
     private readonly reader: OrderReader,
     private readonly changes: OrderChanges,
+    private readonly failures: Failures,
   ) {}
 
   /**
@@ -100,8 +102,9 @@ export class OrderWatch implements BeforeApplicationShutdown {
       for (const order of found) tell(order.id, order);
       for (const id of lost) tell(id, null);
       this.lookLater([...untold]);
-    } catch {
-      this.lookLater(orderIds); // a server is away; others log that
+    } catch (error) {
+      this.failures.note('order-watch', error);
+      this.lookLater(orderIds);
     }
   }
 

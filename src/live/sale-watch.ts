@@ -2,6 +2,7 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { type Sale } from '../domain/index.js';
 import { eventFrame } from '../http/index.js';
 import { StockStore } from '../inventory/index.js';
+import { Failures } from '../observability/index.js';
 import { inspectionOf, SaleRepository } from '../sales/index.js';
 import { everySecondAt } from './every-second.js';
 import { FiguresStore } from './figures.store.js';
@@ -40,6 +41,7 @@ export class SaleWatch implements BeforeApplicationShutdown {
     private readonly figures: FiguresStore,
     private readonly stock: StockStore,
     private readonly sales: SaleRepository,
+    private readonly failures: Failures,
   ) {}
 
   /** Tells the listener at once, and then every second in which the servers answer. @returns what ends it */
@@ -75,7 +77,9 @@ export class SaleWatch implements BeforeApplicationShutdown {
       const [tally, inspection] = await Promise.all([
         this.figures.read(saleId),
         this.stock.inspect(saleId),
-        this.askPostgres(saleId, watched).catch(() => undefined),
+        this.askPostgres(saleId, watched).catch((error: unknown) => {
+          this.failures.note('sale-watch', error);
+        }),
       ]);
       if (watched.sale === undefined) return;
       const { sale, held } = watched;
@@ -84,8 +88,8 @@ export class SaleWatch implements BeforeApplicationShutdown {
       watched.reading = reading;
       watched.last = eventFrame({ event: 'stats', data: stats });
       for (const listener of [...watched.listeners]) listener(watched.last);
-    } catch {
-      // Redis is away: the next second's rates speak of this one too
+    } catch (error) {
+      this.failures.note('sale-watch', error); // the next second's rates speak of this one too
     } finally {
       watched.busy = false;
     }

@@ -1,3 +1,4 @@
+export { Failures } from './failures.js';
 export { type HealthCheck, HealthChecks } from './health.js';
 export { bucketOf, quantileMs } from './latency-buckets.js';
 export { LazyFigures } from './lazy-figures.js';

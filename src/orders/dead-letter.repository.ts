@@ -1,18 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { attemptsUntilDead } from '../domain/index.js';
-import { AdminQueries, Database, type Statement } from '../postgres/index.js';
+import { AdminQueries, Database, type Queryable, type Statement } from '../postgres/index.js';
 
 const revive: Statement = {
   name: 'revive-dead-letter',
-  text: 'UPDATE dead_letters SET attempts = 0 WHERE id = $1 AND NOT discarded',
+  text: 'UPDATE dead_letters SET attempts = 0 WHERE id = $1 AND NOT discarded RETURNING id',
 };
 
 const discard: Statement = {
   name: 'discard-dead-letter',
-  text: 'UPDATE dead_letters SET discarded = true WHERE id = $1',
+  text: 'UPDATE dead_letters SET discarded = true WHERE id = $1 AND NOT discarded RETURNING id',
 };
 
-const remove: Statement = { name: 'remove-dead-letter', text: 'DELETE FROM dead_letters WHERE id = $1' };
+const remove: Statement = {
+  name: 'remove-dead-letter',
+  text: 'DELETE FROM dead_letters WHERE id = $1 RETURNING id',
+};
 
 const deadOfSale: Statement = {
   name: 'dead-orders-of-sale',
@@ -25,7 +28,7 @@ export interface DeadLetter {
   readonly saleId: string;
   /** the outbox entry as it was, JSON */
   readonly payload: string;
-  /** what Postgres said */
+  /** the rule that it breaks, as `brokenRule` says it */
   readonly error: string;
   readonly attempts: number;
   readonly createdAt: Date;
@@ -65,15 +68,18 @@ export class DeadLetterRepository {
     return new Set((await this.database.rows<{ id: string }>(deadOfSale, [saleId])).map(({ id }) => id));
   }
 
-  async revive(id: string): Promise<void> {
-    await this.database.rows(revive, [id]);
+  /** It may be written again. False: there is none by now. */
+  async revive(tx: Queryable, id: string): Promise<boolean> {
+    return (await tx.rows(revive, [id])).length > 0;
   }
 
-  async discard(id: string): Promise<void> {
-    await this.database.rows(discard, [id]);
+  /** The next job rejects the order. False: there is none by now. */
+  async discard(tx: Queryable, id: string): Promise<boolean> {
+    return (await tx.rows(discard, [id])).length > 0;
   }
 
-  async remove(id: string): Promise<void> {
-    await this.database.rows(remove, [id]);
+  /** False: there is none by now. */
+  async remove(tx: Queryable, id: string): Promise<boolean> {
+    return (await tx.rows(remove, [id])).length > 0;
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import { DomainError, unavailable, type RejectReason } from '../domain/index.js';
+import { unavailable, type RejectReason } from '../domain/index.js';
 import { type Distribution, Metrics, type Span, Traces } from '../observability/index.js';
 import type { Carriers, OrdersJob } from '../queue/index.js';
 import { PersistOrders } from './persist-orders.js';
@@ -165,9 +165,7 @@ export class OrderBatches {
       for (const job of batch.jobs) if (job !== line.held) job.done();
     } catch (error) {
       if (line.held !== undefined) {
-        // not Postgres's words: they may have a buyer's answers in them
-        const code = error instanceof DomainError ? error.code : (error as { readonly code?: unknown }).code;
-        this.logger.warn({ msg: 'orders of a stuck sale are tried again', saleId, orders: line.kept.size, code });
+        this.logger.warn({ msg: 'orders of a stuck sale are tried again', saleId, orders: line.kept.size, err: error });
         return 'again';
       }
       for (const job of batch.jobs) job.failed(error);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { RejectReason } from '../domain/index.js';
-import { type Distribution, Metrics, type Span, Traces } from '../observability/index.js';
+import { type Distribution, Failures, Metrics, type Span, Traces } from '../observability/index.js';
 import { Queues, type Carriers, type OrdersJob } from '../queue/index.js';
 
 /** Orders in one job: what a worker writes in one transaction at the most. */
@@ -14,7 +14,8 @@ const gatherMs = 5;
 const patienceMs = 5;
 
 /**
- * Hands accepted orders to the queue. An idle node sends at once; a busy one gathers for a few milliseconds between sends. What cannot be sent is let go: it is in the outbox, and the requeue pass finds it there.
+ * Hands accepted orders to the queue. An idle node sends at once; a busy one gathers for a few milliseconds between sends. What cannot be
+ * sent is counted and let go: it is in the outbox, and the requeue pass finds it there.
  */
 @Injectable()
 export class OrderIntake {
@@ -29,6 +30,7 @@ export class OrderIntake {
   constructor(
     private readonly queues: Queues,
     metrics: Metrics,
+    private readonly failures: Failures,
     private readonly traces: Traces = Traces.off,
   ) {
     const about = { name: 'intake_batch_orders', help: 'Accepted orders that were handed to the queue in one call' };
@@ -45,7 +47,9 @@ export class OrderIntake {
 
   /** Has the worker end an order that must not be had, instead of writing it. */
   reject(saleId: string, orderId: string, reason: RejectReason): void {
-    this.queues.addOrders([{ saleId, orderIds: [orderId], rejectAs: reason }]).catch(() => undefined);
+    this.queues.addOrders([{ saleId, orderIds: [orderId], rejectAs: reason }]).catch((error: unknown) => {
+      this.failures.note('intake', error);
+    });
   }
 
   /** Resolves once nothing is under way: a node that stops waits for it. */
@@ -109,6 +113,7 @@ export class OrderIntake {
         },
         (error: unknown) => {
           this.endSpans(part, error);
+          this.failures.note('intake', error);
         },
       );
       this.underWay.add(call);

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { attemptsUntilDead, type OrderStatus, type RejectReason } from '../domain/index.js';
 import { StockStore, ticketsOf, type OutboxEntry } from '../inventory/index.js';
 import {
+  brokenRule,
   isRefusal,
   longPatienceMs,
   rollbackToSavepoint,
@@ -172,7 +173,7 @@ export class PersistOrders {
   ) {}
 
   /**
-   * @throws DomainError `unavailable` when a server is down (nothing or all of it happened), and what Postgres said of an
+   * @throws DomainError `unavailable` when a server is down (nothing or all of it happened), and the rule that breaks an
    *   order that it will not take: the others are then written, and the order is a dead letter once it failed five times
    */
   async execute(saleId: string, orderIds: readonly string[]): Promise<void> {
@@ -272,7 +273,8 @@ export class PersistOrders {
     const code = (outcome.error as { code?: unknown }).code;
     const facts = { orderId: entry.id, saleId, attempts, code };
     this.logger.warn({ msg: isDead ? 'order is a dead letter' : 'order was refused by PostgreSQL', ...facts });
-    return { written: [], left: [], failures: isDead ? [] : [outcome.error] };
+    // BullMQ keeps and logs it
+    return { written: [], left: [], failures: isDead ? [] : [new Error(brokenRule(outcome.error))] };
   }
 
   /** Which orders of a batch get what is left, first come first served. Those that take nothing (written before, doubled) fit. */
@@ -437,8 +439,7 @@ async function countRefusal(
   entry: OutboxEntry,
   error: unknown,
 ): Promise<{ readonly attempts: number; readonly discarded: boolean }> {
-  const message = error instanceof Error ? error.message : String(error);
-  const values = [entry.id, saleId, JSON.stringify(entry), message];
+  const values = [entry.id, saleId, JSON.stringify(entry), brokenRule(error)];
   const [row] = await tx.rows<{ attempts: number; discarded: boolean }>(countFailure, values);
   if (row === undefined) throw new Error('count-failure: no answer');
   return row;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { notFound } from '../domain/index.js';
 import { StockStore } from '../inventory/index.js';
-import { Database } from '../postgres/index.js';
+import { Database, type Queryable } from '../postgres/index.js';
 import { AuditLog } from '../sales/index.js';
 import { DeadLetterRepository, type DeadLetter } from './dead-letter.repository.js';
 import { OrderIntake } from './order-intake.js';
@@ -19,28 +19,31 @@ export class ResolveDeadLetter {
 
   /** Tries to write it again. @throws DomainError `not_found` */
   async retry(id: string, admin: string): Promise<DeadLetter> {
-    return this.resolve(id, admin, 'dead-letter.retried', () => this.letters.revive(id));
+    return this.resolve(id, admin, 'dead-letter.retried', (tx) => this.letters.revive(tx, id));
   }
 
   /** Gives it up: the order ends rejected, and its stock comes back. @throws DomainError `not_found` */
   async discard(id: string, admin: string): Promise<void> {
-    await this.resolve(id, admin, 'dead-letter.discarded', () => this.letters.discard(id));
+    await this.resolve(id, admin, 'dead-letter.discarded', (tx) => this.letters.discard(tx, id));
   }
 
-  private async resolve(id: string, admin: string, action: string, decide: () => Promise<void>): Promise<DeadLetter> {
+  private async resolve(
+    id: string,
+    admin: string,
+    action: string,
+    decide: (tx: Queryable) => Promise<boolean>,
+  ): Promise<DeadLetter> {
     const letter = await this.letters.find(id);
     if (letter === null) throw notFound('order');
     const { saleId } = letter;
-    await this.database.transaction((tx) =>
-      this.audit.record(tx, { actor: admin, action, saleId, details: { orderId: id } }),
-    );
     const { entry, trusted } = await this.stock.peek(saleId, id);
-    if (entry === null && trusted) {
-      await this.letters.remove(id); // destroyed with Redis's data: there is nothing left to write
-      return letter;
-    }
-    await decide();
-    this.intake.enqueue(saleId, id); // dies before this line? the requeue pass finds it
+    const isLost = entry === null && trusted; // destroyed with Redis's data: there is nothing left to write
+    await this.database.transaction(async (tx) => {
+      const isMine = isLost ? await this.letters.remove(tx, id) : await decide(tx);
+      if (!isMine) throw notFound('order'); // somebody else has resolved it since
+      await this.audit.record(tx, { actor: admin, action, saleId, details: { orderId: id } });
+    });
+    if (!isLost) this.intake.enqueue(saleId, id); // dies before this line? the requeue pass finds it
     return letter;
   }
 }

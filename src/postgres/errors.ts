@@ -34,6 +34,17 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(22|23)/.test(error.code ?? '');
 }
 
+/**
+ * The rule that Postgres says was broken, without the values that broke it, which may be what a buyer says of themselves: its messages and
+ * details quote them. Such as `SQLSTATE 23514, constraint orders_total_check, table orders`.
+ */
+export function brokenRule(error: unknown): string {
+  if (!(error instanceof pg.DatabaseError)) return error instanceof Error ? error.name : typeof error;
+  const { code = 'unknown', constraint, table, column, dataType } = error;
+  const named = Object.entries({ constraint, table, column, type: dataType }).filter(([, name]) => name !== undefined);
+  return [`SQLSTATE ${code}`, ...named.map(([what, name]) => `${what} ${name ?? ''}`)].join(', ');
+}
+
 /** Turns an error of `pg` into `unavailable`, unless it says that the statement or its values were wrong. */
 export function asUnavailable(error: unknown): unknown {
   if (error instanceof DomainError) return error;

@@ -1,3 +1,4 @@
+/** @needs chromium */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -378,7 +379,7 @@ describe('what went wrong', () => {
     const status = async (orderId: string): Promise<string> =>
       (await system.api.get(`${refused.sale.admin}/orders/${orderId}`, admin)).body.status;
     const page = await visitAs(adminKey, '/admin/dead-letters');
-    await until(async () => (await page.getByText('poisoned', { exact: true }).count()) === 2);
+    await until(async () => (await page.getByText('SQLSTATE 23514', { exact: true }).count()) === 2);
     await button(page, `Discard: ${discarded.slice(-8)}`).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
     await said(page, 'The order is discarded.');

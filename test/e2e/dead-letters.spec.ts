@@ -48,7 +48,7 @@ test('when an order can never be written, then it is a dead letter, and its sibl
   const poisoned = answers[2]?.body.id ?? '';
   await isDead(poisoned);
   const [letter] = await deadLetters();
-  expect(letter).toMatchObject({ id: poisoned, saleId: sale.id, error: 'poisoned', attempts: 5 });
+  expect(letter).toMatchObject({ id: poisoned, saleId: sale.id, error: 'SQLSTATE 23514', attempts: 5 });
 
   // it still counts
   expect(await statusOf(sale, poisoned)).toBe('queued');
@@ -83,4 +83,29 @@ test('when a dead letter is retried, then it is written once Postgres takes it',
   await assertInvariants(system, sale);
   const { body } = expectStatus(200, await system.api.get('/v1/admin/audit?limit=10', admin));
   expect(body.data.filter(({ action }) => action === 'dead-letter.retried')).toHaveLength(2);
+});
+
+test('when one of the two cannot be written, then neither the decision is, nor its line in the audit log', async () => {
+  const sale = await openSale(system.api, { capacities: [10] });
+  const { id } = expectStatus(202, await purchase(system.api, sale, 'poison again')).body;
+  await isDead(id);
+  const path = `/v1/admin/dead-letters/${id}`;
+  const letter = async () => (await system.sql.query<object>('SELECT * FROM dead_letters WHERE id = $1', [id])).rows;
+  const lines = async () =>
+    (await system.sql.query(`SELECT FROM audit_log WHERE details->>'orderId' = $1`, [id])).rowCount;
+  await system.sql.query(`
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$`);
+  const before = await letter();
+  for (const write of ['INSERT ON audit_log', 'UPDATE ON dead_letters']) {
+    await system.sql.query(`CREATE TRIGGER full_disk BEFORE ${write} FOR EACH ROW EXECUTE FUNCTION full_disk()`);
+    expectStatus(503, await system.api.post(`${path}/retry`, admin));
+    expectStatus(503, await system.api.request('DELETE', path, { headers: admin }));
+    expect(await letter()).toEqual(before);
+    expect(await lines()).toBe(0);
+    await system.sql.query(`DROP TRIGGER full_disk ON ${write.replace(/.* ON /, '')}`);
+  }
+  expectStatus(204, await system.api.request('DELETE', path, { headers: admin }));
+  await until(async () => (await statusOf(sale, id)) === 'rejected');
+  expect(await lines()).toBe(1);
 });

@@ -93,7 +93,9 @@ test('when an order cannot be written, then the answers in its dead letter are e
   await system.sql.query(`
     CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      IF NEW.buyer_id = 'poison' AND NEW.status = 'reserved' THEN RAISE EXCEPTION 'no' USING ERRCODE = '23514'; END IF;
+      IF NEW.buyer_id = 'poison' AND NEW.status = 'reserved' THEN
+        RAISE EXCEPTION 'quoted %', NEW.answers USING ERRCODE = '23514';
+      END IF;
       RETURN NEW;
     END $$;
     CREATE TRIGGER refuse_poison BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse_poison()`);
@@ -102,7 +104,11 @@ test('when an order cannot be written, then the answers in its dead letter are e
   const { id } = expectStatus(202, await purchase(system.api, sale, 'poison', answersOf('poison'))).body;
   const letters = async () => expectStatus(200, await system.api.get('/v1/admin/dead-letters', admin)).body.data;
   await until(async () => (await letters()).length === 1, { timeoutMs: 20_000 });
+  expect((await letters())[0]).toMatchObject({ error: 'SQLSTATE 23514' }); // and not what Postgres said
+  // as a worker of an older version would have it
+  await system.sql.query('UPDATE dead_letters SET error = $2 WHERE id = $1', [id, `not ${secret}`]);
   expect(await placesOf(secret)).toHaveLength(2);
+  expect(system.log.filter((line) => line.includes('quoted'))).toEqual([]);
   await erase('poison');
   expect(await placesOf(secret)).toEqual([]);
   await system.sql.query('DROP TRIGGER refuse_poison ON orders');

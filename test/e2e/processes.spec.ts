@@ -1,3 +1,4 @@
+/** @needs ps */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -181,8 +182,16 @@ describe('signals', () => {
       const startedAt = performance.now();
       await stream.text(); // ended in order, and not at the end of the drain
       expect(performance.now() - startedAt).toBeLessThan(3000);
-      expect(await node.ended).toBe(0);
-      expect(performance.now() - startedAt).toBeLessThan(9000); // of 10 s
+      // from here on as on a busy machine, so that whatever is due comes late
+      const stutter = setInterval(() => {
+        node.process.kill('SIGSTOP');
+        setTimeout(() => node.process.kill('SIGCONT'), 200);
+      }, 250);
+      const code = await node.ended;
+      clearInterval(stutter);
+      expect(node.output()).not.toContain('"level":"error"');
+      expect(code).toBe(0);
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
       for (const socket of [idle, slow]) socket.destroy();
     },
     slowMs,

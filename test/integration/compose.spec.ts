@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { secretNames } from '../../src/config/secret-files.js';
@@ -123,19 +121,6 @@ test('when the file is extended, then only by services, networks and files that 
     }
   }
 });
-
-test('when docker-compose is there, then it takes the file, alone and extended', async () => {
-  const run = promisify(execFile);
-  if (process.env['CI'] === undefined && !(await run('docker-compose', ['--version']).then(Boolean, () => false)))
-    return;
-  const extensions = (await readdir(new URL('ops/compose/', root))).filter((name) => name.endsWith('.yml'));
-  const env = { ...process.env, BUYER_JWKS_URL: 'https://a.example', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://b.example' };
-  const takes = async (...files: string[]): Promise<void> => {
-    await run('docker-compose', [...files.flatMap((file) => ['-f', file]), 'config', '--quiet'], { cwd: root, env });
-  };
-  await takes('docker-compose.yml');
-  await takes('docker-compose.yml', ...extensions.map((name) => `ops/compose/${name}`));
-}, 30_000);
 
 interface Scrapes {
   readonly scrape_configs: readonly { readonly dns_sd_configs: readonly { readonly names: readonly string[] }[] }[];

@@ -1,6 +1,7 @@
+/** @needs ps */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -172,7 +173,7 @@ describe('startServers', () => {
     const dataDir = join(dir, 'data');
     await mkdir(dataDir);
     if (account) await chown(dataDir, account.uid, account.gid);
-    const binDir = account ? await reachableBinDir() : BIN_DIR;
+    const binDir = account ? (BIN_DIR ?? (await copyOfBinaries())) : BIN_DIR;
     const { pids, databaseUrl, redisUrl } = await spawnServers({ dataDir, binDir, account });
     expect(await query(databaseUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect(await redisOf(redisUrl, (redis) => redis.ping())).toBe('PONG');
@@ -181,6 +182,14 @@ describe('startServers', () => {
 });
 
 describe('startPostgres', () => {
+  test('when program and data lie below a folder that only its owner may enter, then it works there', async () => {
+    const binDir = await copyOfBinaries();
+    await chmod(dir, 0o700);
+    const server = await startPostgres({ dataDir: join(dir, 'data'), binDir, durable: false });
+    stops.push(() => server.stop());
+    expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
   test('when binDir holds no PostgreSQL, then the error names the folder and what is missing', async () => {
     await expect(startPostgres({ dataDir: dir, binDir: dir })).rejects.toThrow(
       `no PostgreSQL in ${dir}: ${join(dir, 'initdb')} is missing`,
@@ -395,9 +404,8 @@ async function nobody(): Promise<{ uid: number; gid: number }> {
   return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
 }
 
-/** The binaries where every user may run them: the project may lie in a folder that only root may enter. */
-async function reachableBinDir(): Promise<string> {
-  if (BIN_DIR !== undefined) return BIN_DIR;
+/** The npm package's binaries in a folder of the test, which every user may enter: the project may lie in one that only root may. */
+async function copyOfBinaries(): Promise<string> {
   const { postgres } = await postgresBinaries();
   const copy = join(dir, 'native');
   await cp(join(postgres, '..', '..'), copy, { recursive: true, verbatimSymlinks: true });

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { Metrics } from '../../src/observability/index.js';
+import { Failures, Metrics } from '../../src/observability/index.js';
 import { OrderIntake } from '../../src/orders/index.js';
 import { Queues, type OrdersJob } from '../../src/queue/index.js';
 import { RedisServer } from '../../src/redis/index.js';
@@ -18,9 +19,11 @@ interface Call {
 class WatchedQueues extends Queues {
   readonly calls: Call[] = [];
   slowMs = 0;
+  isAway = false;
 
   override async addOrders(jobs: readonly OrdersJob[]): Promise<void> {
     this.calls.push({ atMs: performance.now(), jobs });
+    if (this.isAway) throw new Error('away');
     if (this.slowMs > 0) await delay(this.slowMs);
     await super.addOrders(jobs);
   }
@@ -30,6 +33,7 @@ let server: TestRedis;
 let redis: RedisServer;
 let queues: WatchedQueues;
 let intake: OrderIntake;
+let metrics: Metrics;
 
 beforeAll(async () => {
   server = await startTestRedis({ appendfsync: 'no' });
@@ -42,7 +46,9 @@ beforeAll(async () => {
 beforeEach(() => {
   queues.calls.length = 0;
   queues.slowMs = 0;
-  intake = new OrderIntake(queues, new Metrics());
+  queues.isAway = false;
+  metrics = new Metrics();
+  intake = new OrderIntake(queues, metrics, new Failures(metrics));
 });
 
 afterAll(async () => {
@@ -71,6 +77,18 @@ test('when orders come in a burst, then jobs and calls are bounded, and each ord
     for (const { orderIds } of jobs) expect(orderIds.length).toBeLessThanOrEqual(500);
     expect(JSON.stringify(jobs).length).toBeLessThan(256 * 1024);
   }
+});
+
+test('when orders cannot be handed over, then that is counted, and logged once', async () => {
+  queues.isAway = true;
+  const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined);
+  for (const id of ['first', 'second']) {
+    intake.enqueue('sale', id);
+    await intake.flush();
+  }
+  expect(await metrics.text()).toContain('sluice_background_failures_total{work="intake",code="error"} 2');
+  expect(warn.mock.calls).toMatchObject([[{ msg: expect.stringMatching(/^intake failed/), err: expect.any(Error) }]]);
+  warn.mockRestore();
 });
 
 test('when the queue answers slowly, then an order waits for no more than 10 ms, and for a busy event loop', async () => {

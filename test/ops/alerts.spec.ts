@@ -1,3 +1,7 @@
+/**
+ * @needs prometheus
+ * @needs ps
+ */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';

@@ -1,11 +1,10 @@
 import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
-
-/** Debian's, or the one that the environment names. */
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+import { findProgram } from './needs.mjs';
 
 /** One for a whole file; each test has a context of its own. */
 export function startBrowser(): Promise<Browser> {
+  const executablePath = findProgram('chromium') ?? 'chromium';
   return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0, args: ['--disable-gpu'] });
 }
 

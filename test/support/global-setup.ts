@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
+import { delimiter, dirname } from 'node:path';
 
 import { Client } from 'pg';
 
 import { startPostgres, type EmbeddedServer } from '../../src/embedded/index.js';
+import { ensureRedisBinary } from '../../src/embedded/redis-binary.js';
 import { migrate } from '../../src/postgres/migrate.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -20,6 +22,7 @@ let shared: SharedPostgres | undefined;
  * starts later, find both in their environment. TEST_POSTGRES_BIN runs the tests on another PostgreSQL than the npm package's.
  */
 export async function startSharedPostgres(): Promise<void> {
+  await ensureRedis();
   const dir = await temporaryFolder('test-postgres');
   const binDir = process.env['TEST_POSTGRES_BIN'];
   const server = await startPostgres({ dataDir: dir, durable: false, ...(binDir && { binDir }) });
@@ -41,6 +44,12 @@ export async function stopSharedPostgres(): Promise<void> {
   shared = undefined;
   await server.stop();
   await rm(dir, { recursive: true, force: true });
+}
+
+/** Installs Redis where there is none: once, and not in each worker at the same time. */
+async function ensureRedis(): Promise<void> {
+  const binary = await ensureRedisBinary((line) => process.stderr.write(`${line}\n`));
+  process.env['PATH'] = [dirname(binary), process.env['PATH']].join(delimiter);
 }
 
 async function createTemplate(adminUrl: string): Promise<void> {

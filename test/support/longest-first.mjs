@@ -5,13 +5,13 @@ const Sequencer = /** @type {typeof sequencer.default} */ (/** @type {unknown} *
 
 /** Jest goes by size where it has not seen a file run, and would begin some of these last. */
 const longest = [
+  'test/ops/alerts',
   'test/chaos/crash-points',
   'test/browser/buyer',
   'test/e2e/cli',
   'test/e2e/payments',
   'test/e2e/rate-limits',
   'test/e2e/processes',
-  'test/ops/alerts',
   'test/integration/protocol.property',
   'test/e2e/waiting-buyers',
 ];

@@ -92,7 +92,7 @@ const steps: Readonly<Record<NonNullable<ModelEdit['step']>, [readonly SaleStatu
 
 /**
  * The protocol in plain objects: one sale in both stores, every command one step after the other. It is written from
- * design.md, not from the scripts, and says of every command what both stores hold after it, faults and losses included.
+ * docs/protocol.md, not from the scripts, and says of every command what both stores hold after it, faults and losses included.
  */
 export class SaleModel {
   readonly faults = new FaultPlan();

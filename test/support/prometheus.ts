@@ -57,7 +57,7 @@ export async function readRules(): Promise<readonly Rule[]> {
   return groups.flatMap(({ rules }) => rules);
 }
 
-/** Starts it from Debian's package `prometheus`, in a folder that goes with it. It ends with this process. */
+/** Starts the one on the PATH, in a folder that goes with it. It ends with this process. */
 export async function startPrometheus({ targets, scrapeMs, speed = 1 }: PrometheusOptions): Promise<Prometheus> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-prometheus-'));
   await writeConfig(dir, targets, scrapeMs, speed);
@@ -70,7 +70,7 @@ export async function startPrometheus({ targets, scrapeMs, speed = 1 }: Promethe
     'log.level': 'warn',
   };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  const server = await supervise('/usr/bin/prometheus', args, { stopSignals: ['TERM', 'KILL'], logFile, cwd: dir });
+  const server = await supervise('prometheus', args, { stopSignals: ['TERM', 'KILL'], logFile, cwd: dir });
   const url = `http://127.0.0.1:${port}`;
   const stop = async (): Promise<void> => {
     await server.stop();

@@ -1,3 +1,7 @@
+/**
+ * @needs nginx
+ * @needs pgbouncer
+ */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Teardown } from '../../src/cli/teardown.js';
 import type { Topology } from '../../src/cli/topology/topology.js';

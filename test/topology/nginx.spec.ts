@@ -1,3 +1,7 @@
+/**
+ * @needs nginx
+ * @needs openssl
+ */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,3 +1,7 @@
+/**
+ * @needs nginx
+ * @needs pgbouncer
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../../src/embedded/index.js';
 import { AdminQueries, Database } from '../../src/postgres/index.js';

@@ -1,3 +1,7 @@
+/**
+ * @needs nginx
+ * @needs pgbouncer
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
