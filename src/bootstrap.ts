@@ -4,6 +4,7 @@ import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { type Admission, createHttpApp, type PageFile } from './http/index.js';
 import { Traces, type Logger, type Metrics } from './observability/index.js';
+import { HotRoutes } from './orders/index.js';
 import { Queues } from './queue/index.js';
 
 /** The application of one process, with the roles that the configuration gives it; not listening yet. */
@@ -23,6 +24,7 @@ export async function createApp(config: Config, logger: Logger, metrics: Metrics
     metrics,
     traces,
     admissionOf,
+    plainRoutes: isApi ? hotRoutes : undefined,
     pages: isApi,
     adminPages: isApi ? boards : undefined,
   });
@@ -36,6 +38,10 @@ const backlog = 4096;
 
 export async function listen(app: NestFastifyApplication, { port, host }: Config): Promise<void> {
   await app.listen({ port, host, backlog });
+}
+
+function hotRoutes(app: NestFastifyApplication): void {
+  app.get(HotRoutes, { strict: false }).addTo(app);
 }
 
 /** Where administrators look at the queues. */

@@ -6,13 +6,14 @@ import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyContextConfig } from 'fastify';
 
 import type { Access as AccessLevel } from './authentication.js';
+import { type DeclaredInput, declaredInput } from './declared-input.js';
 import { Problems } from './openapi.js';
 
-/** What `@Access` says of a route. */
+/** What a route under /v1 says of itself, for a controller's route `@Access`. */
 export interface RouteDeclaration {
   readonly access: AccessLevel;
-  /** the method of a controller that serves the route: what it takes is read from its parameters */
-  readonly handler: { readonly controller: Type; readonly method: string };
+  /** what it takes; a function is called when the route is added */
+  readonly input: DeclaredInput | (() => DeclaredInput);
 }
 
 declare module 'fastify' {
@@ -55,8 +56,8 @@ function configOf(handler: object): FastifyContextConfig {
 function declare(prototype: object, method: string | symbol, access: AccessLevel): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, method);
   if (descriptor === undefined) return;
-  const handler = { controller: prototype.constructor as Type, method: String(method) };
-  const declaration: RouteDeclaration = { access, handler };
+  const input = (): DeclaredInput => declaredInput(prototype.constructor as Type, String(method));
+  const declaration: RouteDeclaration = { access, input };
   const apply = (decorator: MethodDecorator): void => {
     decorator(prototype, method, descriptor);
   };

@@ -5,6 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { NestLogger } from '../observability/index.js';
 import type { AdminSessions } from './admin-cookie.js';
 import type { PageFile } from './admin-pages.js';
+import { inputPipe } from './input.pipe.js';
 import { serveDocs } from './openapi.js';
 import { servePages } from './pages.js';
 import type { RequestLimits } from './request-limits.js';
@@ -23,6 +24,8 @@ export interface HttpAppOptions extends HttpOptions {
   readonly admissionOf?: ((app: NestFastifyApplication) => Admission) | undefined;
   /** are the built pages served */
   readonly pages?: boolean;
+  /** adds routes that Fastify calls without Nest, once the modules have been made */
+  readonly plainRoutes?: ((app: NestFastifyApplication) => void) | undefined;
   /** more pages for administrators, by the path at which they begin, once the modules have been made */
   readonly adminPages?: ((app: NestFastifyApplication) => AdminPages) | undefined;
 }
@@ -41,14 +44,15 @@ export async function createHttpApp(
     bodyParser: false,
     abortOnError: false,
   });
-  adapter.controllerOf = (controller) => app.get<object>(controller, { strict: false });
   const admission = options.admissionOf?.(app);
   adapter.limits = admission?.limits;
   adapter.sessions = admission?.sessions;
   app.useGlobalFilters(adapter.problems);
+  app.useGlobalPipes(inputPipe);
   const { corsOrigins } = options.config;
   if (corsOrigins.length > 0) app.enableCors(corsFor(corsOrigins));
   for (const [path, read] of Object.entries(options.adminPages?.(app) ?? {})) adapter.serveAdminPages(path, read);
+  options.plainRoutes?.(app);
   serveDocs(app);
   if (options.pages === true) servePages(app.getHttpAdapter().getInstance());
   return app;

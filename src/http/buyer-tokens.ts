@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 
 import type { Config } from '../config/index.js';
 import { DomainError } from '../domain/index.js';
-import { isStorableText } from './json-body.js';
+import { isStorableText } from './body-parser.js';
 import { refuse } from './refusal.js';
 import { remoteKeys } from './remote-keys.js';
 

@@ -7,7 +7,7 @@ import type { FastifyReply } from 'fastify';
 
 import { Config } from '../config/index.js';
 import { Access } from './access.js';
-import { Text, Timestamp } from './fields.js';
+import { Text, Timestamp } from './properties.js';
 import { Problems } from './openapi.js';
 import { refuse } from './refusal.js';
 

@@ -9,7 +9,7 @@ import { createSigner } from 'fast-jwt';
 
 import { until } from '../../test/support/until.js';
 import { readConfig } from '../config/index.js';
-import { DomainError } from '../domain/index.js';
+import { DomainError, notFound } from '../domain/index.js';
 import { createLogger, Metrics, ObservabilityModule } from '../observability/index.js';
 import {
   Access,
@@ -74,6 +74,7 @@ class SalesController {
     @BuyerId() buyerId: string,
     @IdempotencyKey() key?: string,
   ): unknown {
+    if (saleId !== id) throw notFound('sale');
     return { saleId, buyerId, key: key ?? null, body };
   }
 
@@ -280,6 +281,14 @@ describe('which refusal comes first', () => {
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
   });
 
+  test.each(['none', id.toUpperCase().replace('7000', 'A000'), `${id}0`, '%00'])(
+    'when an id is %s, then the handler is asked for the id of nothing',
+    async (other) => {
+      const { body } = await post(`/v1/sales/${other}/confirm`, {});
+      expect(body).toEqual({ saleId: '00000000-0000-0000-0000-000000000000' });
+    },
+  );
+
   test('when a body without a length is too large, then 413 comes before 415', async () => {
     const body = new Blob([large]).stream();
     const answer = await ask(orders, {
@@ -438,7 +447,7 @@ describe('buyers', () => {
     const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
     return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
   };
-  const now = Math.floor(Date.now() / 1000);
+  const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds;
   const hs256 = { alg: 'HS256', typ: 'JWT' };
   const statusWith = async (authorization: string): Promise<number> =>
     (await post(`/v1/sales/${id}/confirm`, {}, { authorization })).status;
@@ -451,8 +460,8 @@ describe('buyers', () => {
     ],
     ['another algorithm', hmac({ alg: 'HS512' }, { sub: 'a' })],
     ['no signature', hmac(hs256, { sub: 'a' }).replace(/[^.]+$/, '')],
-    ['a token that expired', hmac(hs256, { sub: 'a', exp: now - 60 })],
-    ['a token for later', hmac(hs256, { sub: 'a', nbf: now + 60 })],
+    ['a token that expired', hmac(hs256, { sub: 'a', exp: inSeconds(-60) })],
+    ['a token for later', hmac(hs256, { sub: 'a', nbf: inSeconds(60) })],
     ['a wild expiry', hmac(hs256, { sub: 'a', exp: -1e300 })],
     ['no subject', hmac(hs256, {})],
     ['an empty subject', hmac(hs256, { sub: '' })],
@@ -467,7 +476,9 @@ describe('buyers', () => {
   });
 
   test('when the clocks differ by less than 30 s, then the token is good', async () => {
-    expect(await statusWith(`bearer ${hmac(hs256, { sub: 'x'.repeat(255), exp: now - 20, nbf: now + 20 })}`)).toBe(200);
+    expect(
+      await statusWith(`bearer ${hmac(hs256, { sub: 'x'.repeat(255), exp: inSeconds(-20), nbf: inSeconds(20) })}`),
+    ).toBe(200);
   });
 
   test.each(['', 'Bearer', `Basic ${token}`, `Bearer ${token} x`])(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { bodyHash, idempotencyField, readIdempotencyKey } from './idempotency.js';
+import { bodyHash, idempotencyField, idempotencyKeyOf } from './idempotency.js';
 
 describe('bodyHash', () => {
   const hashOf = (json: string): string => bodyHash(JSON.parse(json));
@@ -33,16 +33,26 @@ describe('idempotencyField', () => {
   });
 });
 
-describe('readIdempotencyKey', () => {
+describe('idempotencyKeyOf', () => {
+  const keyOf = (...keys: string[]): string | undefined =>
+    idempotencyKeyOf({
+      headers: keys.length === 0 ? {} : { 'idempotency-key': keys.join(', ') },
+      rawHeaders: keys.flatMap((key) => ['Idempotency-Key', key]),
+    });
+
   test('when there is none, then there is none', () => {
-    expect(readIdempotencyKey(undefined)).toBeUndefined();
+    expect(keyOf()).toBeUndefined();
   });
 
   test.each([' ', '~', 'x'.repeat(255)])('when it is %p, then it is taken as it is', (key) => {
-    expect(readIdempotencyKey(key)).toBe(key);
+    expect(keyOf(key)).toBe(key);
   });
 
   test.each(['', 'x'.repeat(256), 'é', 'a\tb', 'a\n'])('when it is %p, then it is refused', (key) => {
-    expect(() => readIdempotencyKey(key)).toThrow('Idempotency-Key');
+    expect(() => keyOf(key)).toThrow('Idempotency-Key');
+  });
+
+  test('when it is there twice, then it is refused', () => {
+    expect(() => keyOf('a', 'a')).toThrow('once');
   });
 });

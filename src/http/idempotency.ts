@@ -1,15 +1,22 @@
 import { hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 
 import { invalidField } from '../domain/index.js';
+import { countOf } from './raw-headers.js';
 
 /**
  * The request's `Idempotency-Key`; undefined where it has none.
- * @param header a list: it came several times
- * @throws DomainError validation_failed unless it is 1 to 255 printable ASCII characters
+ * @throws DomainError validation_failed unless it is there once, as 1 to 255 printable ASCII characters
  */
-export function readIdempotencyKey(header: string | string[] | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  if (typeof header === 'string' && /^[\x20-\x7e]{1,255}$/.test(header)) return header;
+export function idempotencyKeyOf({
+  headers,
+  rawHeaders,
+}: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  // Node joins several to one
+  const isOne = typeof key === 'string' && countOf('idempotency-key', rawHeaders) === 1;
+  if (isOne && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
   throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters, once');
 }
 

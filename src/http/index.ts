@@ -9,6 +9,7 @@ export {
   Flag,
   FreeObject,
   Integer,
+  isText,
   ListOf,
   QueryInteger,
   QueryText,
@@ -16,12 +17,13 @@ export {
   TextList,
   Timestamp,
   Uuid,
-} from './fields.js';
+} from './properties.js';
 export { SessionsApiModule } from './guest-sessions.js';
-export { bodyHash, idempotencyField } from './idempotency.js';
-export { openApiDocument, Problems } from './openapi.js';
+export { bodyHash, idempotencyField, idempotencyKeyOf } from './idempotency.js';
+export { inputPipe, invalidInput } from './input.pipe.js';
+export { type Operation, openApiDocument, problemAnswers, Problems, schemaOf } from './openapi.js';
 export { type Page, page, PageAnswer, PageQuery } from './paging.js';
 export type { RequestLimits } from './request-limits.js';
-export { BuyerId, CurrentAdmin, Id, IdempotencyKey, OwnRequestId } from './route-input.js';
+export { BuyerId, CurrentAdmin, Id, IdempotencyKey, idempotencyKeyHeader } from './request-decorators.js';
 export { csvAnswer, sendsCsv, wantsCsv } from './csv.js';
 export { eventFrame, EventStream, lastEventId } from './event-stream.js';

@@ -1,5 +1,6 @@
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, Type } from '@nestjs/common';
 import { ApiResponse, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
 
 import type { ErrorCode } from '../domain/index.js';
 import { problemKinds, problemMediaType } from './problem.js';
@@ -17,6 +18,63 @@ export function Problems(...codes: readonly ErrorCode[]): MethodDecorator {
       ApiResponse({ status: problemKinds[code].status, ...problemAnswer(code) })(target, method, descriptor);
     }
   };
+}
+
+type OperationObject = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+/** How a route that is no controller's is documented. */
+export interface Operation {
+  readonly object: OperationObject;
+  /** the DTOs that it refers to */
+  readonly models: readonly Type[];
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    operation?: Operation;
+  }
+}
+
+/** The documented operations of an application by method and path, added with their routes. */
+const operations = new WeakMap<FastifyInstance, Map<string, Operation>>();
+
+/** Documents the routes that say how in their `config.operation`. */
+export function documentRoutes(instance: FastifyInstance): void {
+  const documented = new Map<string, Operation>();
+  operations.set(instance, documented);
+  instance.addHook('onRoute', ({ method, url, config }) => {
+    if (config?.operation !== undefined && method !== 'HEAD')
+      documented.set(`${String(method)} ${url}`, config.operation);
+  });
+}
+
+/** What `Problems` documents, for a route that is no controller's. */
+export function problemAnswers(...codes: readonly ErrorCode[]): OperationObject['responses'] {
+  const answers: Record<string, ReturnType<typeof problemAnswer>> = {};
+  for (const code of codes) {
+    const answer = problemAnswer(code);
+    const known = answers[problemKinds[code].status];
+    answers[problemKinds[code].status] =
+      known === undefined ? answer : { ...answer, description: `${known.description}\n\n${answer.description}` };
+  }
+  return answers;
+}
+
+/**
+ * The JSON Schema that the document has for a DTO, for a route that compiles it: with what it refers to in place, and closed to fields that it does not
+ * name.
+ */
+export function schemaOf(app: INestApplication, dto: Type): object {
+  const { components } = SwaggerModule.createDocument(app, new DocumentBuilder().build(), {
+    include: [dto], // no module: this is about the DTO alone
+    extraModels: [dto],
+  });
+  const inPlace = (name: string): object =>
+    JSON.parse(JSON.stringify(components?.schemas?.[name]), (_, value: { $ref?: string; properties?: object }) => {
+      if (typeof value.$ref === 'string') return inPlace(value.$ref.replace(/^.*\//, ''));
+      return value.properties === undefined ? value : { ...value, additionalProperties: false };
+    }) as object;
+  return inPlace(dto.name);
 }
 
 function problemAnswer(code: ErrorCode): {
@@ -102,9 +160,17 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
       description: '`t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, at most 5 minutes old',
     })
     .build();
+  const documented =
+    operations.get(app.getHttpAdapter().getInstance() as FastifyInstance) ?? new Map<string, Operation>();
   const document = SwaggerModule.createDocument(app, description, {
+    extraModels: [...documented.values()].flatMap(({ models }) => models),
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
   });
+  for (const [route, { object }] of documented) {
+    const [method = '', url = ''] = route.split(' ');
+    const path = url.replace(/:(\w+)/g, '{$1}');
+    document.paths[path] = { ...document.paths[path], [method.toLowerCase()]: object };
+  }
   documentBodies(document);
   document.components = {
     ...document.components,

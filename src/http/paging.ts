@@ -2,18 +2,17 @@ import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, getSchemaPath } from '@nestjs/swagger';
 
 import { isId } from '../domain/index.js';
-import { QueryInteger, QueryText } from './fields.js';
+import { QueryInteger, QueryText } from './properties.js';
 
 /** The query of a list. A list with filters extends it. */
 export class PageQuery {
-  @QueryInteger({ min: 1, max: 200, fallback: 50, description: 'How many at the most' })
-  limit!: number;
+  @QueryInteger({ min: 1, max: 200, default: 50, description: 'How many at the most' })
+  limit = 50;
 
   /** the id of the last one of the page before, unpacked from the cursor */
   @QueryText({
-    optional: true,
     expected: 'a cursor as an answer gave it',
-    fromText: unpackCursor,
+    read: unpackCursor,
     description: '`nextCursor` of the page before',
   })
   cursor?: string;

@@ -3,16 +3,17 @@ import { Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-import type { Type } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Config } from '../config/index.js';
+import { isId } from '../domain/index.js';
 import { type Logger, type Metrics, requestIdFrom, Traces } from '../observability/index.js';
 import type { AdminSessions } from './admin-cookie.js';
 import { Authentication, type Identities } from './authentication.js';
 import { type PageFile, serveAdminPages } from './admin-pages.js';
-import { acceptJsonOnly } from './json-body.js';
+import { acceptJsonOnly } from './body-parser.js';
+import { documentRoutes } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
 import { pathOf, rawProblem } from './problem.js';
 import { refuse } from './refusal.js';
@@ -50,10 +51,6 @@ export interface HttpOptions {
 /** Nest's adapter over a Fastify that answers everything, from broken HTTP to a bug, with a problem document. */
 export class HttpAdapter extends FastifyAdapter {
   readonly problems: ProblemFilter;
-  /** gives a controller's instance; set once Nest has made them */
-  controllerOf: (controller: Type) => object = () => {
-    throw new Error('the application has not been made yet');
-  };
   /** set once Nest has made it, where there is one */
   limits: RequestLimits | undefined;
   /** set once Nest has made them, where there are some */
@@ -76,6 +73,11 @@ export class HttpAdapter extends FastifyAdapter {
       keepAliveTimeout: keepAliveTimeoutMs,
       http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckIntervalMs },
       forceCloseConnections: 'idle',
+      // a schema judges, and changes nothing
+      ajv: {
+        customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false },
+        onCreate: (ajv) => void ajv.addFormat('uuid', isId),
+      },
       return503OnClosing: false, // its answer is not a problem document: see the hook below
       genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
       frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
@@ -92,12 +94,8 @@ export class HttpAdapter extends FastifyAdapter {
     const unmatched = measureRoutes(instance, metrics);
     instance.server.maxConnections = maxConnections;
     acceptJsonOnly(instance);
-    guardRoutes(
-      instance,
-      this.authentication,
-      () => this.limits,
-      (controller) => this.controllerOf(controller),
-    );
+    documentRoutes(instance);
+    guardRoutes(instance, this.authentication, () => this.limits);
     instance.setErrorHandler((error, request, reply) => {
       problems.answer(error, request, reply);
     });

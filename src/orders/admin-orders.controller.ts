@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -14,7 +13,6 @@ import {
   sendsCsv,
   wantsCsv,
   type Admin,
-  type Page,
 } from '../http/index.js';
 import { SaleQueries } from '../sales/index.js';
 import { ClaimOrder } from './claim-order.js';
@@ -44,18 +42,20 @@ export class AdminOrdersController {
     @Id('saleId') saleId: string,
     @Query() query: OrdersQuery,
     @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Page<Order> | Readable> {
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { limit, cursor, status, buyerId } = query;
     const filter = { ...(status === undefined ? {} : { status }), ...(buyerId === undefined ? {} : { buyerId }) };
     void reply.header('vary', 'Accept');
     if (wantsCsv(request)) {
       const csv = await this.exports.csv(saleId, filter);
       sendsCsv(reply, `orders-${saleId}.csv`);
-      return csv;
+      void reply.send(csv); // not by Nest, which would read ahead of a client that does not
+      return;
     }
     await this.sales.sale(saleId);
-    return page(await this.orders.list(saleId, filter, cursor ?? null, limit), limit, ({ id }) => id);
+    const orders = await this.orders.list(saleId, filter, cursor ?? null, limit);
+    void reply.send(page(orders, limit, ({ id }) => id));
   }
 
   @Get(':orderId')

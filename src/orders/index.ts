@@ -1,5 +1,6 @@
 export { DeadLetterRepository } from './dead-letter.repository.js';
 export { EndHolds } from './end-holds.js';
+export { HotRoutes } from './hot-routes.js';
 export { OrderBatches } from './order-batches.js';
 export { OrderChanges } from './order-changes.js';
 export { OrderIntake } from './order-intake.js';

@@ -4,6 +4,7 @@ import {
   Choice,
   FreeObject,
   Integer,
+  isText,
   ListOf,
   PageQuery,
   QueryInteger,
@@ -80,22 +81,20 @@ export class PurchaseBody {
 }
 
 export class WaitQuery {
-  @QueryInteger({ min: 0, max: 30, fallback: 0, description: 'seconds to wait until the order is no longer queued' })
-  wait!: number;
+  @QueryInteger({ min: 0, max: 30, default: 0, description: 'seconds to wait until the order is no longer queued' })
+  wait = 0;
 }
 
 export class OrdersQuery extends PageQuery {
   @QueryText({
-    optional: true,
     expected: `one of ${orderStatuses.join(', ')}`,
-    fromText: (text) => orderStatuses.find((status) => status === text),
+    read: (text) => orderStatuses.find((status) => status === text),
   })
   status?: (typeof orderStatuses)[number];
 
   @QueryText({
-    optional: true,
     expected: 'a text of 1 to 255 characters',
-    fromText: (text) => (text.length >= 1 && Array.from(text).length <= 255 ? text : undefined),
+    read: (text) => (isText(text, { min: 1, max: 255 }) ? text : undefined),
   })
   buyerId?: string;
 }

@@ -9,6 +9,7 @@ import { DeadLettersController } from './dead-letters.controller.js';
 import { EndHolds } from './end-holds.js';
 import { EraseAnswers } from './erase-answers.js';
 import { ExportOrders } from './export-orders.js';
+import { HotRoutes } from './hot-routes.js';
 import { LocalRefusals } from './local-refusals.js';
 import { OrderBatches } from './order-batches.js';
 import { OrderChanges } from './order-changes.js';
@@ -69,6 +70,7 @@ export class OrdersModule {}
     ResolveDeadLetter,
     EraseAnswers,
     ExportOrders,
+    HotRoutes,
   ],
   exports: [OrderChanges, OrderIntake, OrderReader, Overload],
 })

@@ -1,8 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 
 import type { DomainError } from '../domain/index.js';
-import { Choice, Flag, Text, TextList, Timestamp } from './index.js';
-import { dtoReader } from './read-dto.js';
+import { Choice, Flag, ListOf, Text, TextList, Timestamp } from './index.js';
+import { inputPipe } from './input.pipe.js';
+
+class ItemDto {
+  @Text({ min: 1, max: 3 })
+  text!: string;
+}
 
 class BaseDto {
   @Text({ min: 1, max: 3, optional: true })
@@ -21,20 +26,23 @@ class Dto extends BaseDto {
 
   @TextList({ min: 0, max: 2, each: { min: 1, max: 3 }, optional: true })
   choices?: string[];
+
+  @ListOf(() => ItemDto, { optional: true, min: 1, max: 2 })
+  items?: ItemDto[];
 }
 
-const read = dtoReader(Dto);
+const read = (input: unknown): Promise<unknown> => inputPipe.transform(input, { type: 'body', metatype: Dto });
 
-function faultOf(input: unknown): string | undefined {
+async function faultOf(input: unknown): Promise<string | undefined> {
   try {
-    read(input);
+    await read(input);
   } catch (error) {
     return (error as DomainError).facts.errors?.map(({ path, message }) => `${path} ${message}`).join('; ');
   }
   return undefined;
 }
 
-describe('a field', () => {
+describe('a property', () => {
   test.each([
     { text: 'abc' },
     { text: '🎫🎫🎫' },
@@ -45,9 +53,8 @@ describe('a field', () => {
     { choices: [] },
     { choices: ['a', 'bcd'] },
     {},
-  ])('when it is %j, then it is taken', (input) => {
-    expect(faultOf(input)).toBeUndefined();
-    expect({ ...read(input) }).toEqual(input);
+  ])('when it is %j, then it is taken', async (input) => {
+    expect(await read({ ...input })).toEqual(Object.assign(new Dto(), input));
   });
 
   test.each<[unknown, string]>([
@@ -61,10 +68,18 @@ describe('a field', () => {
     [{ required: 'true' }, 'required must be true or false'],
     [{ choices: ['a', 'b', 'c'] }, 'choices must be a list of 0 to 2 texts of 1 to 3 characters each'],
     [{ choices: ['a', ''] }, 'choices must be a list of 0 to 2 texts of 1 to 3 characters each'],
-    [{ toString: 1 }, 'toString is not a known field'],
+    ...['toString', 'constructor', 'prototype', 'hasOwnProperty', 'x'].map((name): [unknown, string] => [
+      { [name]: 1 },
+      `${name} is not a known field`,
+    ]),
+    [{ items: [{ constructor: 1 }] }, 'items[0].constructor is not a known field'],
+    [{ items: [{}, 7] }, 'items[0].text is required; items[1] must be an object'],
+    [{ items: [[]] }, 'items must be a list of 1 to 2 objects'],
+    [{ items: null }, 'items must be a list of 1 to 2 objects'],
     [undefined, ' must be an object'],
-  ])('when it is %j, then it is refused', (input, fault) => {
-    expect(faultOf(input)).toBe(fault);
+    [[], ' must be an object'],
+  ])('when it is %j, then it is refused', async (input, fault) => {
+    expect(await faultOf(input)).toBe(fault);
   });
 
   test.each([
@@ -79,7 +94,7 @@ describe('a field', () => {
     '9999-12-31T23:59:59-01:00',
     '0000-01-01T00:00:00Z',
     '1777658400000',
-  ])('when a time is %s, then it is refused', (at) => {
-    expect(faultOf({ at })).toMatch(/^at must be an RFC 3339 time/);
+  ])('when a time is %s, then it is refused', async (at) => {
+    expect(await faultOf({ at })).toMatch(/^at must be an RFC 3339 time/);
   });
 });

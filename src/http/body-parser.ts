@@ -14,43 +14,41 @@ type Done = (error: Error | null, body?: unknown) => void;
 
 /**
  * Makes `application/json` in UTF-8 the only body that is read. An empty body is undefined. Refuses what is not UTF-8, not
- * JSON, or would poison a prototype, and what later rooms could not store: see `assertStorable`.
+ * JSON, or would poison a prototype, and what later rooms could not store: see `storageFault`.
  * A body of another type is read up to the limit first, so that "too large" comes before "not JSON".
  */
 export function acceptJsonOnly(instance: FastifyInstance): void {
   const parse = instance.getDefaultJsonParser('error', 'error');
   instance.removeAllContentTypeParsers();
-
-  instance.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done: Done) => {
-    if (isForged(request, bytes, done)) return;
-    if (bytes.length === 0) done(null, undefined);
-    else if (!isPlainJson(request)) done(refuse('unsupported_media_type'));
-    else if (!isUtf8(bytes)) done(new DomainError('malformed_json', 'The body is not valid UTF-8.'));
-    else {
-      void parse(request, bytes.toString(), (error, body: unknown) => {
-        finish(error, body, done);
-      });
+  const read = (request: FastifyRequest, bytes: Buffer, done: Done): void => {
+    let text: string | undefined;
+    try {
+      text = textOf(request, bytes);
+    } catch (refusal) {
+      done(refusal as Error);
+      return;
     }
-  });
-
-  instance.addContentTypeParser('*', { parseAs: 'buffer' }, (request, bytes: Buffer, done: Done) => {
-    if (isForged(request, bytes, done)) return;
-    if (bytes.length === 0) done(null, undefined);
-    else done(refuse('unsupported_media_type'));
-  });
+    if (text === undefined) done(null, undefined);
+    else
+      void parse(request, text, (error, body: unknown) => {
+        const refusal = error === null ? storageFault(body) : refuse('malformed_json');
+        done(refusal ?? null, body);
+      });
+  };
+  instance.addContentTypeParser(['application/json', '*'], { parseAs: 'buffer' }, read);
 }
 
-/** Whether the body had to be signed and is not: then it is refused before anything is made of it. */
-function isForged(request: FastifyRequest, bytes: Buffer, done: Done): boolean {
-  if (request.bodyCheck === null) return false;
-  try {
-    request.bodyCheck(bytes);
-  } catch (refusal) {
-    done(refusal as Error);
-    return true;
-  }
+/**
+ * The text of a body, undefined for an empty one.
+ * @throws DomainError unauthenticated where it had to be signed and is not, unsupported_media_type, malformed_json
+ */
+function textOf(request: FastifyRequest, bytes: Buffer): string | undefined {
+  request.bodyCheck?.(bytes);
   request.bodyCheck = null;
-  return false;
+  if (bytes.length === 0) return undefined;
+  if (!isPlainJson(request)) throw refuse('unsupported_media_type');
+  if (!isUtf8(bytes)) throw new DomainError('malformed_json', 'The body is not valid UTF-8.');
+  return bytes.toString();
 }
 
 function isPlainJson({ headers }: FastifyRequest): boolean {
@@ -62,28 +60,13 @@ function isPlainJson({ headers }: FastifyRequest): boolean {
   );
 }
 
-function finish(error: Error | null, body: unknown, done: Done): void {
-  if (error !== null) {
-    done(refuse('malformed_json'));
-    return;
-  }
-  try {
-    assertStorable(body);
-  } catch (refusal) {
-    done(refusal as Error);
-    return;
-  }
-  done(null, body);
-}
-
 /**
- * Refuses a value with a text or name that PostgreSQL's jsonb cannot hold (U+0000, lone surrogates), with a number that
- * JSON cannot hold (1e400), or nested more than 16 levels deep.
- * @throws DomainError validation_failed, with the place
+ * The refusal of a value with a text or name that PostgreSQL's jsonb cannot hold (U+0000, lone surrogates), with a number that
+ * JSON cannot hold (1e400), or nested more than 16 levels deep; undefined: it may pass.
  */
-function assertStorable(value: unknown): void {
+function storageFault(value: unknown): DomainError | undefined {
   const fault = faultIn(value, 1);
-  if (fault !== undefined) throw invalidField(fault.path.replace(/^\./, ''), fault.message);
+  return fault && invalidField(fault.path.replace(/^\./, ''), fault.message);
 }
 
 interface Fault {
