@@ -10,7 +10,7 @@ import {
 import { AdmissionApiModule } from './admission/index.js';
 import { Config } from './config/index.js';
 import { LiveApiModule, LiveModule, PublishFigures } from './live/index.js';
-import { HealthChecks, Metrics, ObservabilityModule, Traces, type Logger } from './observability/index.js';
+import { Failures, HealthChecks, Metrics, ObservabilityModule, Traces, type Logger } from './observability/index.js';
 import { OrderBatches, OrderIntake, OrdersApiModule, OrdersModule, Overload } from './orders/index.js';
 import { SessionsApiModule } from './http/index.js';
 import { PaymentsApiModule } from './payments/index.js';
@@ -44,6 +44,7 @@ class ServersModule {
     const providers = [
       { provide: Config, useValue: config },
       { provide: Traces, useValue: traces },
+      { provide: Failures, useValue: new Failures(metrics) },
       { provide: Database, useValue: database },
       { provide: SaleGate, useValue: new SaleGate(database) },
       { provide: AdminQueries, useValue: new AdminQueries(database) },

@@ -1,6 +1,5 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 
-import { Failures } from './failures.js';
 import { HealthController } from './health.controller.js';
 import { HealthChecks } from './health.js';
 import { MetricsController } from './metrics.controller.js';
@@ -14,8 +13,8 @@ export class ObservabilityModule {
     return {
       module: ObservabilityModule,
       controllers: [HealthController, MetricsController],
-      providers: [Failures, HealthChecks, { provide: Metrics, useValue: metrics }],
-      exports: [Failures, HealthChecks, Metrics],
+      providers: [HealthChecks, { provide: Metrics, useValue: metrics }],
+      exports: [HealthChecks, Metrics],
     };
   }
 }
