@@ -12,8 +12,8 @@ import { Problems } from './openapi.js';
 /** What a route under /v1 says of itself, for a controller's route `@Access`. */
 export interface RouteDeclaration {
   readonly access: AccessLevel;
-  /** what it takes; a function is called when the route is added */
-  readonly input: DeclaredInput | (() => DeclaredInput);
+  /** what it takes; called when the route is added */
+  readonly input: () => DeclaredInput;
 }
 
 declare module 'fastify' {
@@ -56,8 +56,10 @@ function configOf(handler: object): FastifyContextConfig {
 function declare(prototype: object, method: string | symbol, access: AccessLevel): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, method);
   if (descriptor === undefined) return;
-  const input = (): DeclaredInput => declaredInput(prototype.constructor as Type, String(method));
-  const declaration: RouteDeclaration = { access, input };
+  const declaration: RouteDeclaration = {
+    access,
+    input: () => declaredInput(prototype.constructor as Type, String(method)),
+  };
   const apply = (decorator: MethodDecorator): void => {
     decorator(prototype, method, descriptor);
   };

@@ -11,21 +11,21 @@ export interface DeclaredInput {
   readonly query: boolean;
 }
 
+/** What TypeScript notes for the type of a parameter that is no class. */
+const noDto = new Set<unknown>([undefined, Object, String, Number, Boolean, Array]);
+
 /**
- * What a controller's method takes, as Swagger finds it out: by its parameters' `@Body()` and `@Query()`.
+ * What a controller's method takes, found as Swagger finds it: by its parameters' `@Body()` and `@Query()`.
  * @throws Error for a body or a query that is taken apart by name or has no class: it would not be validated
  */
 export function declaredInput(controller: Type, method: string): DeclaredInput {
-  const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<
-    string,
-    { readonly index: number; readonly data?: unknown }
+  const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Readonly<
+    Record<string, { readonly index: number; readonly data?: unknown }>
   >;
   const types = (Reflect.getMetadata(PARAMTYPES_METADATA, controller.prototype as object, method) ?? []) as unknown[];
   const takes = (kind: RouteParamtypes): boolean => {
     const found = Object.entries(args).filter(([key]) => key.startsWith(`${kind}:`));
-    for (const [, { index, data }] of found) {
-      if (data === undefined && ![undefined, Object, String, Number, Boolean, Array].includes(types[index] as never))
-        continue;
+    if (found.some(([, { index, data }]) => data !== undefined || noDto.has(types[index]))) {
       throw new Error(`${controller.name}.${method} must take its body or query whole, as one DTO class`);
     }
     return found.length > 0;

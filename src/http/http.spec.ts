@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
-import { Body, Controller, Get, HttpCode, Module, Post, Query, type Type } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Module, Post, Query, type Type, UseGuards } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSigner } from 'fast-jwt';
@@ -87,6 +87,12 @@ class SalesController {
   @Get(':saleId/fail')
   fail(@Id('saleId') saleId: string): unknown {
     throw new Error(`internal ${saleId} detail`);
+  }
+
+  @Get(':saleId/guarded')
+  @UseGuards({ canActivate: () => false })
+  guarded(): unknown {
+    return {};
   }
 
   @Get(':saleId/soon')
@@ -249,6 +255,11 @@ describe('the answer to a refusal', () => {
     expect(logged).toMatch(/internal .* detail/);
     expect(logged).toContain(String(answer.body['requestId']));
     expect(logged).not.toContain(token);
+  });
+
+  test("when a guard of Nest's refuses, then it is a problem like any other", async () => {
+    const answer = await ask(`/v1/sales/${id}/guarded`, { headers: { authorization: `Bearer ${token}` } });
+    expect([answer.status, answer.body['code']]).toEqual([403, 'forbidden']);
   });
 
   test('when a refusal says when to retry, then Retry-After is in whole seconds; a 503 always has it', async () => {

