@@ -17,13 +17,14 @@ const lockSale: Statement = {
     WHERE id = $1 AND archived_at IS NULL FOR NO KEY UPDATE`,
 };
 
-/** Any, and that of one order among them, unless a batch is under way. Not the oldest first: to sort them would read all of them. */
+/** Those of some orders first, then any, unless a batch is under way. Not the oldest first: to sort them would read all of them. */
 const numberReturns: Statement = {
   name: 'number-returns',
   text: `
     WITH picked AS (
-      SELECT id FROM stock_returns WHERE order_id = $2 AND batch IS NULL
-      UNION (SELECT id FROM stock_returns WHERE sale_id = $1 AND batch IS NULL LIMIT $3)
+      SELECT id FROM stock_returns WHERE order_id = ANY($2::uuid[]) AND batch IS NULL
+      UNION ALL SELECT id FROM stock_returns WHERE sale_id = $1 AND batch IS NULL
+      LIMIT $3
     ), numbered AS (
       UPDATE stock_returns r SET batch = $4 FROM picked
       WHERE r.id = picked.id AND r.batch IS NULL
@@ -53,10 +54,10 @@ const undo: Statement = {
 };
 
 const batchSize = 500;
-/** How long to wait for a sale that is being loaded: it counts what is undelivered. */
-const patienceMs = 1000;
-/** The batch that is under way, one that somebody else began meanwhile, and its own. */
-const batchesForOneOrder = 3;
+/** How long to wait for others who number returns of the sale, or load it. */
+const patienceMs = 2500;
+/** Beside their own: the batch that is under way, and one that somebody else began meanwhile. */
+const batchesOfOthers = 2;
 
 interface StockReturn {
   readonly id: string;
@@ -73,6 +74,10 @@ interface StockReturn {
  */
 @Injectable()
 export class ReturnStock {
+  /** by sale: what `deliverOrder` is to do next, when what it does now is done */
+  private readonly next = new Map<string, { readonly orderIds: string[]; readonly done: Promise<void> }>();
+  private readonly now = new Map<string, Promise<void>>();
+
   constructor(
     private readonly database: Database,
     private readonly stock: StockStore,
@@ -91,19 +96,35 @@ export class ReturnStock {
   async deliverSale(saleId: string, untilMs: number): Promise<number> {
     let delivered = 0;
     do {
-      const orders = await this.deliverBatch(saleId, null);
+      const orders = await this.deliverBatch(saleId, []);
       if (orders.length === 0) break;
       delivered += orders.length;
     } while (performance.now() < untilMs);
     return delivered;
   }
 
-  /** Delivers what an order gave back, before what waits in the sale. @throws DomainError `unavailable` */
-  async deliverOrder(saleId: string, orderId: string): Promise<void> {
-    for (let batch = 0; batch < batchesForOneOrder; batch++) {
-      const orders = await this.deliverBatch(saleId, orderId);
-      if (orders.length === 0 || orders.includes(orderId)) break;
+  /**
+   * Delivers what an order gave back, before what waits in the sale. Those that come while a batch of the sale is on its way go
+   * together with the next. @throws DomainError `unavailable`
+   */
+  deliverOrder(saleId: string, orderId: string): Promise<void> {
+    const next = this.next.get(saleId);
+    if (next !== undefined) {
+      next.orderIds.push(orderId);
+      return next.done;
     }
+    const orderIds = [orderId];
+    const begin = (): Promise<void> => {
+      this.next.delete(saleId);
+      this.now.set(saleId, done);
+      return this.deliverOrders(saleId, orderIds);
+    };
+    const before = this.now.get(saleId) ?? Promise.resolve();
+    const done = before.then(begin, begin).finally(() => {
+      if (this.now.get(saleId) === done) this.now.delete(saleId);
+    });
+    this.next.set(saleId, { orderIds, done });
+    return done;
   }
 
   /**
@@ -114,8 +135,17 @@ export class ReturnStock {
     return (await tx.rows(undo, [orderId])).length > 0;
   }
 
+  private async deliverOrders(saleId: string, orderIds: readonly string[]): Promise<void> {
+    const left = new Set(orderIds);
+    for (let batches = Math.ceil(left.size / batchSize) + batchesOfOthers; left.size > 0 && batches > 0; batches--) {
+      const delivered = await this.deliverBatch(saleId, [...left]);
+      if (delivered.length === 0) break;
+      for (const id of delivered) left.delete(id);
+    }
+  }
+
   /** @returns the orders whose stock Redis has now; none: there was nothing, or nothing that it takes */
-  private async deliverBatch(saleId: string, first: string | null): Promise<string[]> {
+  private async deliverBatch(saleId: string, first: readonly string[]): Promise<string[]> {
     const batch = await this.database.transaction((tx) => this.nextBatch(tx, saleId, first), {
       statementMs: patienceMs,
     });
@@ -130,7 +160,7 @@ export class ReturnStock {
   private async nextBatch(
     tx: Queryable,
     saleId: string,
-    first: string | null,
+    first: readonly string[],
   ): Promise<{ loadedEpoch: number; number: number; returns: readonly StockReturn[] } | null> {
     const [sale] = await tx.rows<{ loadedEpoch: number; lastBatch: number }>(lockSale, [saleId]);
     if (sale === undefined) return null;
