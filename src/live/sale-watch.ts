@@ -12,8 +12,6 @@ import { differences, statsOf, type Reading } from './sale-stats.js';
 const phaseMs = 500;
 /** A difference that only comes from reading while orders move does not stay the same for so many readings. */
 const readingsOfDrift = 3;
-/** Counting 100,000 holds takes Postgres some 100 ms: it does so for this share of the time at the most. */
-const holdsShare = 0.05;
 
 /** @param frame the event as it is sent, made once for all; null: the sale is gone */
 type Listener = (frame: string | null) => void;
@@ -25,7 +23,6 @@ interface Watched {
   /** what Postgres last said: told while it is away, for then nothing changes in it */
   sale?: Sale;
   held: ReadonlyMap<string, number>;
-  holdsAgainAtMs: number;
   /** by ticket type, with the number of readings that have seen the same */
   differing: ReadonlyMap<string, { readonly difference: number; readonly times: number }>;
   busy: boolean;
@@ -48,7 +45,7 @@ export class SaleWatch implements BeforeApplicationShutdown {
   listen(saleId: string, listener: Listener): () => void {
     let watched = this.watched.get(saleId);
     if (watched === undefined) {
-      watched = { listeners: new Set(), held: new Map(), holdsAgainAtMs: 0, differing: new Map(), busy: false };
+      watched = { listeners: new Set(), held: new Map(), differing: new Map(), busy: false };
       this.watched.set(saleId, watched);
     }
     watched.listeners.add(listener);
@@ -97,12 +94,7 @@ export class SaleWatch implements BeforeApplicationShutdown {
 
   /** @throws DomainError `unavailable` */
   private async askPostgres(saleId: string, watched: Watched): Promise<void> {
-    const startedAtMs = performance.now();
-    if (startedAtMs >= watched.holdsAgainAtMs) {
-      watched.held = await this.sales.held(saleId);
-      const tookMs = performance.now() - startedAtMs;
-      watched.holdsAgainAtMs = performance.now() + tookMs / holdsShare - 1000;
-    }
+    watched.held = await this.sales.held(saleId);
     const sale = await this.sales.find(saleId);
     if (sale !== null) watched.sale = sale;
     else for (const listener of [...watched.listeners]) listener(null);

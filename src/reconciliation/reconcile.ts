@@ -7,6 +7,7 @@ import { CloseSalesPass } from './close-sales.pass.js';
 import { CompareStockPass } from './compare-stock.pass.js';
 import { DeleteOldOrdersPass } from './delete-old-orders.pass.js';
 import { ExpireHoldsPass } from './expire-holds.pass.js';
+import { FoldConfirmationsPass } from './fold-confirmations.pass.js';
 import { RequeueOrdersPass } from './requeue-orders.pass.js';
 import { ReturnStockPass } from './return-stock.pass.js';
 import { Survey } from './survey.js';
@@ -20,7 +21,7 @@ const heartbeatMs = 1000;
 /** How long an admin waits for a reconciliation that runs, and for those that others asked for before. */
 const patienceMs = 60_000;
 
-const passes = ['expire', 'return', 'survey', 'requeue', 'close', 'compare', 'archive', 'delete'] as const;
+const passes = ['expire', 'return', 'survey', 'requeue', 'close', 'compare', 'archive', 'delete', 'fold'] as const;
 
 /** What one reconciliation did: orders, orders, orders' returns, sales, sales. */
 export interface Reconciliation {
@@ -56,6 +57,7 @@ export class Reconcile {
     private readonly compareStock: CompareStockPass,
     private readonly archiveSales: ArchiveSalesPass,
     private readonly deleteOldOrders: DeleteOldOrdersPass,
+    private readonly foldConfirmations: FoldConfirmationsPass,
     metrics: Metrics,
   ) {
     const labels = ['pass'];
@@ -65,7 +67,7 @@ export class Reconcile {
     );
     this.done = metrics.counters({
       name: 'reconciler_done_total',
-      help: 'What passes did: orders expired, returned or requeued, sales closed, reloaded or archived, old orders deleted',
+      help: 'What passes did: orders expired, returned or requeued, sales closed, reloaded or archived, old orders deleted, ticket types folded',
       labels,
     });
     this.failed = metrics.counters({ name: 'reconciler_failures_total', help: 'Passes that failed', labels });
@@ -148,6 +150,7 @@ export class Reconcile {
     const reloaded = await run('compare', () => this.compareStock.run(sales));
     await run('archive', () => this.archiveSales.run());
     await run('delete', () => this.deleteOldOrders.run());
+    await run('fold', () => this.foldConfirmations.run());
     if (failures.length > 0) throw failures[0];
     return { expired, requeued, returned, closed, reloaded, durationMs: Math.round(performance.now() - startedAt) };
   }

@@ -5,6 +5,7 @@ import { CloseSalesPass } from './close-sales.pass.js';
 import { CompareStockPass } from './compare-stock.pass.js';
 import { DeleteOldOrdersPass } from './delete-old-orders.pass.js';
 import { ExpireHoldsPass } from './expire-holds.pass.js';
+import { FoldConfirmationsPass } from './fold-confirmations.pass.js';
 import { Reconcile } from './reconcile.js';
 import { Reconciler } from './reconciler.js';
 import { ReconciliationsController } from './reconciliations.controller.js';
@@ -23,6 +24,7 @@ import { Survey } from './survey.js';
     CompareStockPass,
     ArchiveSalesPass,
     DeleteOldOrdersPass,
+    FoldConfirmationsPass,
     Reconcile,
     Reconciler,
   ],

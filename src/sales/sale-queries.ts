@@ -42,13 +42,12 @@ export class SaleQueries {
   }
 
   /** Where every ticket is, exactly: under the gate nothing moves. @throws DomainError `not_found` */
-  async inventory(saleId: string): Promise<InventoryView> {
-    // before the gate: a sale with many holds would keep everybody from it, and to confirm one needs no gate in any case
-    const held = await this.sales.held(saleId);
+  inventory(saleId: string): Promise<InventoryView> {
     return this.gate.exclusive(saleId, longPatienceMs, async (tx) => {
       const sale = await this.sales.find(saleId, tx);
       if (sale === null) throw notFound('sale');
       const { figures, sound } = await this.reader.read(sale);
+      const held = await this.sales.held(saleId, tx);
       const ticketTypes = figures.map(({ ticketTypeId, capacity, available, queued, taken }) => {
         const reserved = Math.min(taken, held.get(ticketTypeId) ?? 0);
         const drift = capacity - available - queued - taken;

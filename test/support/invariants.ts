@@ -59,8 +59,15 @@ export async function assertInvariants(
   { journal, maxPerBuyer = 4, intact = true }: { journal?: Journal; maxPerBuyer?: number; intact?: boolean } = {},
 ): Promise<void> {
   await quiet(system, sale);
-  const { rows: types } = await system.sql.query<{ capacity: number; taken: number; live: number }>(
-    `SELECT t.capacity, t.taken, coalesce(sum(i.quantity) FILTER (WHERE o.status IN ('reserved', 'confirmed')), 0)::int AS live
+  const { rows: types } = await system.sql.query<{
+    id: string;
+    capacity: number;
+    taken: number;
+    live: number;
+    reserved: number;
+  }>(
+    `SELECT t.id, t.capacity, t.taken, coalesce(sum(i.quantity) FILTER (WHERE o.status IN ('reserved', 'confirmed')), 0)::int AS live,
+       coalesce(sum(i.quantity) FILTER (WHERE o.status = 'reserved'), 0)::int AS reserved
      FROM ticket_types t LEFT JOIN order_items i ON i.ticket_type_id = t.id LEFT JOIN orders o ON o.id = i.order_id
      WHERE t.sale_id = $1 GROUP BY t.id`,
     [sale.id],
@@ -90,6 +97,10 @@ export async function assertInvariants(
   const { ticketTypes, consistent } = body;
   expect(ticketTypes.map(({ drift, queued }) => ({ drift, queued }))).toEqual(
     types.map(() => ({ drift: 0, queued: 0 })),
+  );
+  // told without a look at the orders
+  expect(new Map(ticketTypes.map(({ ticketTypeId, reserved }) => [ticketTypeId, reserved]))).toEqual(
+    new Map(types.map(({ id, reserved }) => [id, reserved])),
   );
   expect(consistent).toBe(true);
   const { rows: returns } = await system.sql.query('SELECT id FROM stock_returns WHERE sale_id = $1', [sale.id]);
