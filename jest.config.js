@@ -25,10 +25,11 @@ const leftToNginx = process.env['TEST_TOPOLOGY'] === undefined ? [] : Object.key
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
-  // whole processes, and a step of their own in .ci/run: npm test -- --testPathIgnorePatterns -- test/topology
+  // whole processes, alone on the machine, and steps of their own in .ci/run: npm test -- -i --testPathIgnorePatterns node_modules -- test/liveness
   testPathIgnorePatterns: [
     '/node_modules/',
     '<rootDir>/test/topology/',
+    '<rootDir>/test/liveness/',
     ...leftOut.flatMap(([, files]) => files).map((file) => `<rootDir>/test/${file}$`),
     ...leftToNginx.map((name) => `<rootDir>/test/e2e/${name}\\.spec\\.ts$`),
   ],
