@@ -248,9 +248,13 @@ export class StockStore {
 
   /**
    * The whole outbox, in no order, in parts that never hold Redis up; an order that comes or goes meanwhile may be missed.
-   * `broken`: ids of entries that nobody can read, which only a damaged Redis has.
+   * `broken`: ids of entries that nobody can read, which only a damaged Redis has. `as found`: an order may come twice, and then
+   * nothing is remembered of those that came.
    */
-  async *outbox(saleId: string): AsyncGenerator<{ entries: OutboxEntry[]; broken: string[] }> {
+  async *outbox(
+    saleId: string,
+    repeats: 'as found' | 'never' = 'never',
+  ): AsyncGenerator<{ entries: OutboxEntry[]; broken: string[] }> {
     let cursor = '0';
     const seen = new Set<string>();
     do {
@@ -263,7 +267,7 @@ export class StockStore {
       for (let i = 0; i + 1 < flat.length; i += 2) {
         const [id, text] = [flat[i], flat[i + 1]];
         if (id === undefined || text === undefined || id === stampField || seen.has(id)) continue;
-        seen.add(id);
+        if (repeats === 'never') seen.add(id);
         const entry = tryParse(text);
         if (entry === null) broken.push(id);
         else entries.push(entry);

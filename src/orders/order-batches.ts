@@ -150,6 +150,7 @@ export class OrderBatches {
       if (line.held !== undefined) this.endStuck(saleId, line);
       if (failures > 0) await this.pause(Math.min(pauseMs.first * 2 ** (failures - 1), pauseMs.most));
       else if (sizeOf(line) < maxBatch) await delay(gatherMs);
+      if (line.held !== undefined && this.stopping.signal.aborted) this.endStuck(saleId, line);
     }
     this.lines.delete(saleId);
   }
@@ -166,9 +167,12 @@ export class OrderBatches {
     } catch (error) {
       if (line.held !== undefined) {
         this.logger.warn({ msg: 'orders of a stuck sale are tried again', saleId, orders: line.kept.size, err: error });
+        for (const id of batch.orderIds) moveToEnd(line.kept, id); // the others have a turn
         return 'again';
       }
       for (const job of batch.jobs) job.failed(error);
+      // another worker takes those that would wait as long
+      if (this.stopping.signal.aborted) for (const job of line.jobs.splice(0)) job.failed(error);
     } finally {
       clearTimeout(stuck);
     }
@@ -249,6 +253,13 @@ function keep({ kept }: Line, { orderIds, rejectAs }: Job): void {
       if (rejectAs !== undefined) kept.set(id, rejectAs); // its buyer was told that there is no order
     } else if (kept.size < maxKept) kept.set(id, rejectAs);
   }
+}
+
+function moveToEnd(kept: Line['kept'], id: string): void {
+  if (!kept.has(id)) return;
+  const fate = kept.get(id);
+  kept.delete(id);
+  kept.set(id, fate);
 }
 
 function endKept(line: Line, job: Job): void {

@@ -42,7 +42,13 @@ export class OrderMarks {
   async changing<T>(saleId: string, orderIds: readonly string[], change: () => Promise<T>): Promise<T> {
     const id = newId();
     await this.mark(saleId, orderIds, 'begin', id);
-    const result = await change();
+    let result: T;
+    try {
+      result = await change();
+    } catch (error) {
+      await this.mark(saleId, orderIds, 'lose', id).catch(() => undefined); // then it stays as it is, which says the same
+      throw error;
+    }
     await this.mark(saleId, orderIds, 'end', id);
     return result;
   }
@@ -63,7 +69,7 @@ export class OrderMarks {
   private async mark(
     saleId: string,
     orderIds: readonly string[],
-    step: 'begin' | 'end',
+    step: 'begin' | 'end' | 'lose',
     changeId: string,
   ): Promise<void> {
     const keys = orderIds.map((id) => orderMarkKey(saleId, id));

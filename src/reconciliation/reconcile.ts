@@ -142,8 +142,12 @@ export class Reconcile {
     };
     const expired = await run('expire', () => this.expireHolds.run());
     const returned = await run('return', async () => (await this.returnStock.run()) + this.expireHolds.takeReturned());
-    const sales = await this.survey.take((error) => {
+    const told = (error: unknown): void => {
       failed('survey', error);
+    };
+    const sales = await this.survey.take(told).catch((error: unknown) => {
+      told(error); // passes that need no survey go on
+      return [];
     });
     const requeued = await run('requeue', () => this.requeueOrders.run(sales));
     const closed = await run('close', () => this.closeSales.run(sales));

@@ -6,8 +6,9 @@ import type { Surveyed } from './survey.js';
 
 /** An order that waits for longer than this, and for longer than every job, has lost its job. */
 const orphanAfterMs = 5000;
-/** An order that waits for longer than this is queued again whatever the jobs say: a job's age is what a node's clock said. */
-const orphanAnywayAfterMs = 30_000;
+/** An order that waits for longer than this is queued again whatever the jobs say: a job's age is what a node's clock said, and may be
+ * that of another sale. Half of the lag at which purchases are refused. */
+const orphanAnywayAfterMs = 15_000;
 /** With a long backlog every order is old: the same ones are not queued again and again. */
 const againAfterMs = 10_000;
 /** By how much the clocks of nodes and of Redis may differ. */

@@ -5,15 +5,13 @@ import { Database, type Statement } from '../postgres/index.js';
 const ledgers: Statement = {
   name: 'sale-ledgers',
   text: `
-    SELECT s.id, s.epoch, sum(t.taken) AS taken, json_object_agg(t.id, t.capacity - t.taken + t.written - t.returned) AS balances
+    SELECT s.id, s.epoch, json_object_agg(t.id, t.capacity - t.taken + t.written - t.returned) AS balances
     FROM sales s JOIN ticket_types t ON t.sale_id = s.id WHERE s.archived_at IS NULL GROUP BY s.id`,
 };
 
 interface Ledger {
   readonly id: string;
   readonly epoch: number;
-  /** tickets that Postgres counts as held or sold */
-  readonly taken: number;
   /** by ticket type, what Redis must account for (`balanceOf`) */
   readonly balances: Readonly<Record<string, number>>;
 }

@@ -8,7 +8,7 @@ import { SaleSnapshots } from './sale-snapshots.js';
 import { SaleRepository } from './sale.repository.js';
 import { StockReader } from './stock-reader.js';
 
-/** What an admin, or the end of a sale's time, does to a sale: its next state, made from the one under the gate. */
+/** What an admin, or the end of a sale's time, does to a sale: its next state, made from the one under the gate; the same: nothing. */
 export type Edit = (sale: Sale) => Sale;
 
 interface Change {
@@ -43,7 +43,9 @@ export class ChangeSale {
   }
 
   private async change(tx: Queryable, before: Sale, edit: Edit, audit: AuditEntry): Promise<Change> {
-    const after = { ...edit(before), epoch: before.epoch + 1 };
+    const edited = edit(before);
+    if (edited === before) return { before, after: before };
+    const after = { ...edited, epoch: before.epoch + 1 };
     await this.audit.record(tx, audit);
     await this.sales.update(tx, after);
     if (before.status === 'draft') {

@@ -8,8 +8,7 @@ import { saleFields, SaleRepository } from './sale.repository.js';
 const buyersPage: Statement = {
   name: 'buyers-page',
   text: `
-    SELECT buyer_id, tickets FROM buyer_totals
-    WHERE sale_id = $1 AND buyer_id > $2 AND tickets > 0 ORDER BY buyer_id LIMIT $3`,
+    SELECT buyer_id, tickets FROM buyer_totals WHERE sale_id = $1 AND buyer_id > $2 ORDER BY buyer_id LIMIT $3`,
 };
 
 const keysPage: Statement = {
@@ -49,7 +48,10 @@ export class LoadSale {
 
     const staged = this.stock.staged(id, token, epoch);
     await staged.begin();
-    for await (const page of pages<[string, number]>(tx, buyersPage, id)) await staged.buyers(page);
+    for await (const page of pages<[string, number]>(tx, buyersPage, id)) {
+      // those who have none are left out here: in the statement a page could become all of them
+      await staged.buyers(page.filter(([, tickets]) => tickets > 0));
+    }
     for await (const page of pages<[string, string]>(tx, keysPage, id)) await staged.boundKeys(page);
     await this.stageOutbox(tx, id, token, staged);
 
@@ -60,7 +62,7 @@ export class LoadSale {
 
   /** Orders that Postgres has leave the outbox; the others are counted. */
   private async stageOutbox(tx: Queryable, saleId: string, token: string, staged: StagedSale): Promise<void> {
-    for await (const { entries, broken } of this.stock.outbox(saleId)) {
+    for await (const { entries, broken } of this.stock.outbox(saleId, 'as found')) {
       const ids = entries.map(({ id }) => id);
       const written = new Set((await tx.rows<{ id: string }>(writtenOf, [ids])).map(({ id }) => id));
       if (!(await this.stock.drop(saleId, token, [...written, ...broken]))) throw recovering();

@@ -1,14 +1,15 @@
 import { types } from 'node:util';
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { doneBy, SaleVisits, type Visited, type VisitKind } from '../inventory/index.js';
+import { recovering } from '../domain/index.js';
+import { askOfSales, doneBy, SaleVisits, StockStore, type Visited, type VisitKind } from '../inventory/index.js';
 import { type Count, Metrics } from '../observability/index.js';
 import { briefPatienceMs } from '../postgres/index.js';
 import { ReloadSale } from './reload-sale.js';
 import { SaleRepository } from './sale.repository.js';
 
-/** A sale of which Postgres has more tickets held or sold takes long to reload. */
-const smallTickets = 20_000;
+/** A sale that has more orders, in Postgres or in the outbox, takes long to reload. */
+const smallOrders = 20_000;
 const small = { name: 'reload' };
 /** In slots of their own: they let small ones pass. */
 const large = { name: 'reload large', atOnce: 2 };
@@ -30,6 +31,7 @@ export class MendSales {
   constructor(
     private readonly reload: ReloadSale,
     private readonly sales: SaleRepository,
+    private readonly stock: StockStore,
     private readonly visits: SaleVisits,
     metrics: Metrics,
   ) {
@@ -40,24 +42,35 @@ export class MendSales {
    * Waits for a moment; what takes longer goes on. @returns how many had to be reloaded, of those that ended since the last call
    * @throws SalesFailed where one failed; the others are through
    */
-  async mendAll(sales: readonly { readonly id: string; readonly taken: number }[]): Promise<number> {
-    const mendOf = (kind: VisitKind, some: typeof sales): Promise<Visited> => {
-      const ids = some.map(({ id }) => id);
+  async mendAll(saleIds: readonly string[]): Promise<number> {
+    const mendOf = (kind: VisitKind, ids: readonly string[]): Promise<Visited> => {
       const mend = async (id: string): Promise<number> => ((await this.reload.mend(id, briefPatienceMs)) ? 1 : 0);
       return this.visits.run(kind, ids, (id) => this.telling(id, () => mend(id)), patienceMs);
     };
-    const isLarge = ({ taken }: { readonly taken: number }): boolean => taken > smallTickets;
+    const isLarge = await askOfSales(saleIds, (id) => this.isLarge(id).catch(() => false)); // to mend it fails, and tells why
     const both = await Promise.all([
       mendOf(
         small,
-        sales.filter((sale) => !isLarge(sale)),
+        saleIds.filter((_, i) => isLarge[i] === false),
       ),
-      mendOf(large, sales.filter(isLarge)),
+      mendOf(
+        large,
+        saleIds.filter((_, i) => isLarge[i] === true),
+      ),
     ]);
     return doneBy({
       done: both.reduce((sum, { done }) => sum + done, 0),
       failures: new Map(both.flatMap(({ failures }) => [...failures])),
     });
+  }
+
+  /**
+   * For somebody who waits: mends a small sale now. @param patienceMs how long to wait for the gate
+   * @throws DomainError `recovering` for a large one, which the reconciler mends; `unavailable`
+   */
+  async mendNow(saleId: string, patienceMs: number): Promise<void> {
+    if (await this.isLarge(saleId)) throw recovering();
+    await this.reload.mend(saleId, patienceMs);
   }
 
   /** Somebody met a sale that is recovering: a small one is mended now, a large one by the reconciler, which comes within a second. */
@@ -71,10 +84,13 @@ export class MendSales {
   }
 
   private async mendSmall(saleId: string): Promise<void> {
-    const sale = await this.sales.find(saleId);
-    const tickets = sale?.ticketTypes.reduce((sum, { taken }) => sum + taken, 0) ?? 0;
-    if (tickets > smallTickets) this.left.set(saleId, true);
+    if (await this.isLarge(saleId)) this.left.set(saleId, true);
     else await this.reload.mend(saleId, briefPatienceMs);
+  }
+
+  private async isLarge(saleId: string): Promise<boolean> {
+    if (await this.sales.hasMoreOrders(saleId, smallOrders)) return true;
+    return (await this.stock.inspect(saleId)).outboxSize > smallOrders;
   }
 
   private async telling<T>(saleId: string, work: () => Promise<T>): Promise<T> {

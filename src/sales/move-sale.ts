@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { notFound, recovering, type Sale } from '../domain/index.js';
 import { StockStore, type ChangeOutcome, type StockClaim } from '../inventory/index.js';
 import { SaleGate, type Queryable } from '../postgres/index.js';
-import { ReloadSale } from './reload-sale.js';
+import { MendSales } from './mend-sales.js';
 import { saleFields, SaleRepository } from './sale.repository.js';
 
 const attempts = 3;
@@ -22,7 +22,7 @@ export class MoveSale {
     private readonly gate: SaleGate,
     private readonly sales: SaleRepository,
     private readonly stock: StockStore,
-    private readonly reload: ReloadSale,
+    private readonly mender: MendSales,
   ) {}
 
   /**
@@ -43,7 +43,7 @@ export class MoveSale {
         if (error !== unsound) throw error;
       }
       if (attempt === attempts) throw recovering();
-      await this.reload.mend(saleId, patienceMs);
+      await this.mender.mendNow(saleId, patienceMs);
     }
   }
 

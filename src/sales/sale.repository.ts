@@ -66,12 +66,21 @@ const setLoadedEpoch: Statement = {
 };
 
 /** What follows counts them. */
-const forgetMovements: Statement = {
-  name: 'forget-movements',
-  text: `
-    WITH types AS (UPDATE ticket_types SET written = 0, returned = 0 WHERE sale_id = $1)
-    DELETE FROM stock_returns WHERE sale_id = $1`,
+const forgetCounts: Statement = {
+  name: 'forget-counts',
+  text: 'UPDATE ticket_types SET written = 0, returned = 0 WHERE sale_id = $1',
 };
+
+/** In parts: a statement has only so long, and there may be millions. */
+const forgetReturns: Statement = {
+  name: 'forget-returns',
+  text: `
+    WITH forgotten AS (
+      DELETE FROM stock_returns WHERE id IN (SELECT id FROM stock_returns WHERE sale_id = $1 LIMIT $2) RETURNING 1
+    )
+    SELECT count(*) AS count FROM forgotten`,
+};
+const returnsAtOnce = 50_000;
 
 const deleteSale: Statement = { name: 'delete-sale', text: 'DELETE FROM sales WHERE id = $1' };
 
@@ -96,6 +105,11 @@ export const isAtRest = `
     AND NOT EXISTS (SELECT FROM orders o WHERE o.sale_id = s.id AND o.status = 'reserved')
     AND NOT EXISTS (SELECT FROM dead_letters d
       WHERE d.sale_id = s.id AND d.attempts >= ${attemptsUntilDead} AND NOT d.discarded)`;
+
+const orderAfter: Statement = {
+  name: 'order-after',
+  text: 'SELECT 1 FROM orders WHERE sale_id = $1 OFFSET $2 LIMIT 1',
+};
 
 const resting: Statement = {
   name: 'resting-sales',
@@ -203,6 +217,11 @@ export class SaleRepository {
     return (await this.database.rows<{ id: string }>(resting, [hours, limit, exceptIds])).map(({ id }) => id);
   }
 
+  /** Whether a sale has more orders than that. */
+  async hasMoreOrders(saleId: string, orders: number): Promise<boolean> {
+    return (await this.database.rows<object>(orderAfter, [saleId, orders])).length > 0;
+  }
+
   /** Sales that are still open or paused though their time was over at that moment. */
   async overIds(now: Date): Promise<string[]> {
     return (await this.database.rows<{ id: string }>(findOver, [now])).map(({ id }) => id);
@@ -285,7 +304,11 @@ export class SaleRepository {
   async beginLoad(tx: Queryable, saleId: string, epoch: number): Promise<number> {
     const [sale] = await tx.rows<{ returnBatch: number }>(setLoadedEpoch, [saleId, epoch]);
     if (sale === undefined) throw notFound('sale');
-    await tx.rows(forgetMovements, [saleId]);
+    await tx.rows(forgetCounts, [saleId]);
+    for (let count = returnsAtOnce; count === returnsAtOnce;) {
+      const [forgotten] = await tx.rows<{ count: number }>(forgetReturns, [saleId, returnsAtOnce]);
+      count = forgotten?.count ?? 0;
+    }
     return sale.returnBatch;
   }
 

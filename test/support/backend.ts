@@ -70,9 +70,9 @@ export async function connectBackend(
   const snapshots = new SaleSnapshots(sales, redis, feed);
   const loader = new LoadSale(sales, stock);
   const reload = new ReloadSale(gate, sales, reader, loader, audit, snapshots, metrics);
-  const move = new MoveSale(gate, sales, stock, reload);
+  const mender = new DeafMender(reload, sales, stock, new SaleVisits(metrics), metrics);
+  const move = new MoveSale(gate, sales, stock, mender);
   const changes = new ChangeSale(sales, move, loader, reader, audit, snapshots);
-  const mender = new DeafMender(reload, sales, new SaleVisits(metrics), metrics);
   const orders = new OrderRepository(database);
   const marks = new OrderMarks(redis);
   const orderReader = new OrderReader(

@@ -74,7 +74,8 @@ export class Provider {
       }
       // the audit knows whether an order that had been accepted may be gone
       if (status === 404 && journal.missing(orderId, answeredAt)) return;
-      if (status !== 0 && status !== 503) {
+      // a node whose clock is wrong finds the signature too old or from the future: a provider comes again
+      if (status !== 0 && status !== 503 && status !== 401) {
         journal.surprised(`${type} of ${orderId} at ${answeredAt}: ${status} ${code} ${body.detail ?? ''}`);
         return;
       }
