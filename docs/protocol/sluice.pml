@@ -40,6 +40,7 @@
 #define X_PAID 24                 /* change: a late payment looks at what the buyer has in Postgres only */
 #define X_LATE 25                 /* change: a late payment looks at the stock in Postgres only */
 #define X_UNDO 26                 /* a late payment takes back a return that may be in Redis already */
+#define X_SURE 27                 /* a late payment takes back a return though Redis may have loaded the sale since */
 #ifndef MAY
 #define MAY 0                     /* faults, 1 << kind: */
 #endif
@@ -388,6 +389,7 @@ inline change(d, f) {                                                /* r: 1 cha
 #define DIFF ((X == X_RAISE && chg == 2) - (chg == 1) - LATER)
 #define OWED(o) (st[o] == EXPIRED && taken < capacity && total[B(o)] < LIMIT)  /* what Postgres itself asks for */
 #define BACK_NOW(o) HAS(X == X_UNDO -> rows : rows & ~open, o)          /* its return is on no way to Redis: the payment takes it back in Postgres alone */
+#define CURRENT (SOUND || X == X_SURE)
 inline undo(o) { admin = admin & ~64; st[o] = CONFIRMED; taken++; total[B(o)]++; gv--; rows = rows & ~BIT(o); open = open & ~BIT(o); inv() }
 #define MISSING (SOUND && DRIFT > 0)                                 /* read under the gate, where nothing changes it */
 #define FIELD (chg == 4 -> 1 : pg_field)
@@ -400,12 +402,12 @@ end_idle:
   :: d_step { FREE && HAS(admin, 0) && capacity > taken -> admin = admin & ~1; chg = 1; gateX = 1; from = pg_epoch }
   :: d_step { FREE && HAS(admin, 1) -> admin = admin & ~2; chg = 2; gateX = 1; from = pg_epoch }
   :: d_step { FREE && HAS(admin, 2) -> admin = admin & ~4; chg = 4; gateX = 1; from = pg_epoch }
-  :: d_step { SHARE && HAS(admin, 6) && OWED(0) && BACK_NOW(0) -> undo(0) }; goto end_idle
-  :: d_step { SHARE && HAS(admin, 6) && OWED(1) && BACK_NOW(1) -> undo(1) }; goto end_idle
-  :: d_step { SHARE && HAS(admin, 6) && OWED(2) && BACK_NOW(2) -> undo(2) }; goto end_idle
-  :: d_step { FREE && HAS(admin, 6) && OWED(0) && !BACK_NOW(0) -> admin = admin & ~64; chg = 64; paid = 0; gateX = 1; from = pg_epoch }
-  :: d_step { FREE && HAS(admin, 6) && OWED(1) && !BACK_NOW(1) -> admin = admin & ~64; chg = 64; paid = 1; gateX = 1; from = pg_epoch }
-  :: d_step { FREE && HAS(admin, 6) && OWED(2) && !BACK_NOW(2) -> admin = admin & ~64; chg = 64; paid = 2; gateX = 1; from = pg_epoch }
+  :: d_step { SHARE && HAS(admin, 6) && OWED(0) && BACK_NOW(0) && CURRENT -> undo(0) }; goto end_idle
+  :: d_step { SHARE && HAS(admin, 6) && OWED(1) && BACK_NOW(1) && CURRENT -> undo(1) }; goto end_idle
+  :: d_step { SHARE && HAS(admin, 6) && OWED(2) && BACK_NOW(2) && CURRENT -> undo(2) }; goto end_idle
+  :: d_step { FREE && HAS(admin, 6) && OWED(0) && !(BACK_NOW(0) && CURRENT) -> admin = admin & ~64; chg = 64; paid = 0; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 6) && OWED(1) && !(BACK_NOW(1) && CURRENT) -> admin = admin & ~64; chg = 64; paid = 1; gateX = 1; from = pg_epoch }
+  :: d_step { FREE && HAS(admin, 6) && OWED(2) && !(BACK_NOW(2) && CURRENT) -> admin = admin & ~64; chg = 64; paid = 2; gateX = 1; from = pg_epoch }
   fi;
   if                                                                /* fields and cuts; what is added is Postgres's alone as yet */
   :: d_step { change(DIFF, FIELD) }

@@ -51,7 +51,12 @@ export class StagedSale {
     for (let i = 0; i < orderIds.length; i += ordersPerScript) {
       await this.redis.run(stage, this.saleId, orderIds.slice(i, i + ordersPerScript), extraKeys);
     }
-    if (orderIds.length > 0) await this.send(() => []);
+    await this.send(() => []);
+  }
+
+  /** Forgets what was prepared. */
+  async discard(): Promise<void> {
+    await this.redis.call((client) => client.unlink(...this.keys));
   }
 
   private fields(

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { attemptsUntilDead, type OrderStatus, type RejectReason } from '../domain/index.js';
+import { attemptsUntilDead, isId, type OrderItem, type OrderStatus, type RejectReason } from '../domain/index.js';
 import { StockStore, ticketsOf, type OutboxEntry } from '../inventory/index.js';
 import {
   brokenRule,
@@ -82,9 +82,11 @@ const reject: Statement = {
       FROM ${incoming} ON CONFLICT (id) DO NOTHING RETURNING id
     ), buried AS (
       DELETE FROM dead_letters d USING fresh WHERE d.id = fresh.id
+    ), items AS (
+      INSERT INTO order_items (order_id, ticket_type_id, position, quantity, unit_price_minor)
+      SELECT i.* FROM ${incomingItems} JOIN fresh ON fresh.id = i.order_id
     )
-    INSERT INTO order_items (order_id, ticket_type_id, position, quantity, unit_price_minor)
-    SELECT i.* FROM ${incomingItems} JOIN fresh ON fresh.id = i.order_id`,
+    SELECT id::text AS id FROM fresh`,
 };
 
 /** They pass through Postgres without being taken: written and given back at once. */
@@ -266,6 +268,9 @@ export class PersistOrders {
     outcome: { kind: 'sold_out' | 'limit_exceeded' } | { kind: 'refused'; error: unknown },
   ): Promise<Outcome> {
     if (outcome.kind !== 'refused') return written(await this.writeRejected(tx, saleId, [entry], outcome.kind));
+    // values are refused before anybody sees that the order is there: it was ended without them, and not settled
+    const [known] = await tx.rows<Written | Discarded>(statuses, [[entry.id]]);
+    if (known !== undefined && known.status !== 'discarded') return written([known]);
     const { attempts, discarded } = await countRefusal(tx, saleId, entry, outcome.error);
     if (discarded) return written(await this.writeRejected(tx, saleId, [entry], 'discarded'));
     const isDead = attempts >= attemptsUntilDead;
@@ -382,10 +387,14 @@ export class PersistOrders {
   ): Promise<Written[]> {
     if (entries.length === 0) return [];
     await tx.rows(savepoint);
-    if (!(await this.tryReject(tx, saleId, entries, reason))) {
-      for (const entry of entries) await this.writeRejectedOne(tx, saleId, entry, reason);
+    let fresh = await this.tryReject(tx, saleId, entries, reason);
+    if (fresh === null) {
+      fresh = [];
+      for (const entry of entries) fresh.push(...(await this.writeRejectedOne(tx, saleId, entry, reason)));
     }
-    const items = entries.flatMap((entry) => entry.items);
+    // those that Postgres had are counted already, and of damaged ones only what can be counted
+    const ids = new Set(fresh);
+    const items = entries.flatMap((entry) => (ids.has(entry.id) ? entry.items.filter(isCountable) : []));
     const [types, quantities] = [items.map(({ ticketTypeId }) => ticketTypeId), items.map(({ quantity }) => quantity)];
     await tx.rows(countRejected, [saleId, types, quantities]);
     for (const { id } of entries) this.logger.warn({ msg: 'order ends as rejected', orderId: id, saleId, reason });
@@ -398,30 +407,43 @@ export class PersistOrders {
     saleId: string,
     entry: OutboxEntry,
     reason: RejectReason,
-  ): Promise<void> {
+  ): Promise<readonly string[]> {
     const { idempotency: _key, ...keyless } = entry; // another order may have the key
-    const bare = { ...keyless, items: [], answers: {} };
+    const bare = { ...keyless, items: [], answers: {}, totalMinor: 0 };
     await tx.rows(savepoint);
-    for (const form of [entry, keyless]) if (await this.tryReject(tx, saleId, [form], reason)) return;
-    await tx.rows(reject, rejectValues(saleId, [bare], reason));
+    for (const form of [entry, keyless]) {
+      const fresh = await this.tryReject(tx, saleId, [form], reason);
+      if (fresh !== null) return fresh;
+    }
+    return idsOf(await tx.rows<{ id: string }>(reject, rejectValues(saleId, [bare], reason)));
   }
 
-  /** False: Postgres refuses the values of one of them, and nothing was written since the last savepoint. */
+  /**
+   * @returns those that Postgres did not have; null: it refuses the values of one of them, and nothing was written since the last
+   *   savepoint
+   */
   private async tryReject(
     tx: Queryable,
     saleId: string,
     entries: readonly OutboxEntry[],
     reason: RejectReason,
-  ): Promise<boolean> {
+  ): Promise<string[] | null> {
     try {
-      await tx.rows(reject, rejectValues(saleId, entries, reason));
-      return true;
+      return idsOf(await tx.rows<{ id: string }>(reject, rejectValues(saleId, entries, reason)));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       await tx.rows(rollbackToSavepoint);
-      return false;
+      return null;
     }
   }
+}
+
+function idsOf(rows: readonly { readonly id: string }[]): string[] {
+  return rows.map(({ id }) => id);
+}
+
+function isCountable({ ticketTypeId, quantity }: OrderItem): boolean {
+  return isId(ticketTypeId) && Number.isSafeInteger(quantity) && quantity > 0;
 }
 
 function rejectValues(saleId: string, entries: readonly OutboxEntry[], reason: RejectReason): unknown[] {

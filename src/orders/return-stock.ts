@@ -10,15 +10,28 @@ const salesWithReturns: Statement = {
     WHERE s.archived_at IS NULL AND EXISTS (SELECT FROM stock_returns r WHERE r.sale_id = s.id)`,
 };
 
-/** Whoever numbers returns or loads the sale waits here for the other. A statement of its own: what follows must see what came before. */
-const lockSale: Statement = {
-  name: 'lock-sale-of-returns',
-  text: `
-    SELECT loaded_epoch AS "loadedEpoch", return_batch AS "lastBatch" FROM sales
-    WHERE id = $1 AND archived_at IS NULL FOR NO KEY UPDATE`,
+/** Whoever numbers returns or loads the sale excludes the others. A statement of its own: what follows must see what came before. */
+const lockedSale = `
+  SELECT loaded_epoch AS "loadedEpoch", return_batch AS "lastBatch" FROM sales
+  WHERE id = $1 AND archived_at IS NULL FOR NO KEY UPDATE`;
+
+/** Waits for the others. */
+const lockSale: Statement = { name: 'lock-sale-of-returns', text: lockedSale };
+
+/** No row: somebody numbers returns or loads the sale just now. */
+const tryLockSale: Statement = { name: 'try-lock-sale-of-returns', text: `${lockedSale} SKIP LOCKED` };
+
+const undelivered: Statement = {
+  name: 'undelivered-of-orders',
+  text: 'SELECT DISTINCT order_id AS id FROM stock_returns WHERE order_id = ANY($1::uuid[])',
 };
 
-/** Those of some orders first, then any, unless a batch is under way. Not the oldest first: to sort them would read all of them. */
+const anyOfSale: Statement = {
+  name: 'any-return-of-sale',
+  text: 'SELECT 1 FROM stock_returns WHERE sale_id = $1 LIMIT 1',
+};
+
+/** Those of some orders first, then any, where no batch is under way. Not the oldest first: to sort them would read all of them. */
 const numberReturns: Statement = {
   name: 'number-returns',
   text: `
@@ -28,9 +41,7 @@ const numberReturns: Statement = {
       LIMIT $3
     ), numbered AS (
       UPDATE stock_returns r SET batch = $4 FROM picked
-      WHERE r.id = picked.id AND r.batch IS NULL
-        AND NOT EXISTS (SELECT FROM stock_returns u WHERE u.sale_id = $1 AND u.batch IS NOT NULL)
-      RETURNING 1
+      WHERE r.id = picked.id AND r.batch IS NULL RETURNING 1
     )
     UPDATE sales SET return_batch = $4 WHERE id = $1 AND EXISTS (SELECT FROM numbered)`,
 };
@@ -39,7 +50,7 @@ const batchUnderWay: Statement = {
   name: 'returns-under-way',
   text: `
     SELECT r.id::text AS id, r.batch, r.order_id AS "orderId", o.buyer_id AS "buyerId",
-      (SELECT json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity))
+      (SELECT coalesce(json_agg(json_build_object('ticketTypeId', i.ticket_type_id, 'quantity', i.quantity)), '[]')
         FROM order_items i WHERE i.order_id = o.id) AS items
     FROM stock_returns r JOIN orders o ON o.id = r.order_id WHERE r.sale_id = $1 AND r.batch IS NOT NULL`,
 };
@@ -95,7 +106,7 @@ export class ReturnStock {
   async deliverSale(saleId: string, untilMs: number): Promise<number> {
     let delivered = 0;
     do {
-      const orders = await this.deliverBatch(saleId, []);
+      const orders = await this.deliverBatch(saleId, [], tryLockSale);
       if (orders.length === 0) break;
       delivered += orders.length;
     } while (performance.now() < untilMs);
@@ -134,19 +145,27 @@ export class ReturnStock {
     return (await tx.rows(undo, [orderId])).length > 0;
   }
 
+  /** Whether anything of a sale is undelivered. */
+  async isUndelivered(tx: Queryable, saleId: string): Promise<boolean> {
+    return (await tx.rows<object>(anyOfSale, [saleId])).length > 0;
+  }
+
   private async deliverOrders(saleId: string, orderIds: readonly string[]): Promise<void> {
-    const left = new Set(orderIds);
-    for (const untilMs = performance.now() + patienceMs; left.size > 0;) {
-      const delivered = await this.deliverBatch(saleId, [...left]);
-      if (delivered.length === 0) break; // others have delivered them, or a reload will count them
-      for (const id of delivered) left.delete(id);
+    const untilMs = performance.now() + patienceMs;
+    for (let left = orderIds; ;) {
+      const delivered = await this.deliverBatch(saleId, left, lockSale);
+      left = left.filter((id) => !delivered.includes(id));
+      // nothing is delivered where there is nothing, or where a reload will count it
+      if (left.length === 0 || delivered.length === 0) return;
+      left = (await this.database.rows<{ id: string }>(undelivered, [left])).map(({ id }) => id);
+      if (left.length === 0) return;
       if (performance.now() > untilMs) throw unavailable(new Error('others deliver returns of the sale all the time'));
     }
   }
 
   /** @returns the orders whose stock Redis has now; none: there was nothing, or nothing that it takes */
-  private async deliverBatch(saleId: string, first: readonly string[]): Promise<string[]> {
-    const batch = await this.database.transaction((tx) => this.nextBatch(tx, saleId, first), {
+  private async deliverBatch(saleId: string, first: readonly string[], lock: Statement): Promise<string[]> {
+    const batch = await this.database.transaction((tx) => this.nextBatch(tx, saleId, first, lock), {
       statementMs: patienceMs,
     });
     if (batch === null) return [];
@@ -161,11 +180,15 @@ export class ReturnStock {
     tx: Queryable,
     saleId: string,
     first: readonly string[],
+    lock: Statement,
   ): Promise<{ loadedEpoch: number; number: number; returns: readonly StockReturn[] } | null> {
-    const [sale] = await tx.rows<{ loadedEpoch: number; lastBatch: number }>(lockSale, [saleId]);
+    const [sale] = await tx.rows<{ loadedEpoch: number; lastBatch: number }>(lock, [saleId]);
     if (sale === undefined) return null;
-    await tx.rows(numberReturns, [saleId, first, batchSize, sale.lastBatch + 1]);
-    const returns = await tx.rows<StockReturn>(batchUnderWay, [saleId]);
+    let returns = await tx.rows<StockReturn>(batchUnderWay, [saleId]);
+    if (returns.length === 0) {
+      await tx.rows(numberReturns, [saleId, first, batchSize, sale.lastBatch + 1]);
+      returns = await tx.rows<StockReturn>(batchUnderWay, [saleId]);
+    }
     const number = returns[0]?.batch;
     return number === undefined ? null : { loadedEpoch: sale.loadedEpoch, number, returns };
   }

@@ -10,7 +10,7 @@ import {
   savepoint,
   type Queryable,
 } from '../postgres/index.js';
-import { AuditLog, MoveSale, systemActor } from '../sales/index.js';
+import { AuditLog, MoveSale, SaleRepository, systemActor } from '../sales/index.js';
 import { PaymentRepository, type Payment, type RefundReason } from './payment.repository.js';
 
 /**
@@ -22,6 +22,7 @@ export class TakePayment {
   constructor(
     private readonly reader: OrderReader,
     private readonly orders: OrderRepository,
+    private readonly sales: SaleRepository,
     private readonly payments: PaymentRepository,
     private readonly database: Database,
     private readonly gate: SaleGate,
@@ -101,6 +102,10 @@ export class TakePayment {
   private async takeBackReturn(tx: Queryable, payment: Payment): Promise<'confirmed' | 'other' | 'returned'> {
     const order = await this.lock(tx, payment);
     if (!(await this.isOwed(tx, payment, order))) return this.decideAgain(tx, payment);
+    // Where Redis has loaded the sale and the commit was lost, it offers the tickets, though their return is on no way.
+    const sale = await this.sales.find(payment.saleId, tx);
+    const { sound, epoch } = await this.stock.inspect(payment.saleId);
+    if (!sound || epoch !== sale?.epoch) return 'returned';
     await tx.rows(savepoint);
     if (!(await this.returns.undo(tx, payment.orderId))) return 'returned';
     const refused = await this.orders.retake(tx, payment.saleId, payment.orderId, true);
@@ -123,7 +128,11 @@ export class TakePayment {
     const inRedis = refused ?? (await this.takeInRedis(tx, sale, order));
     if (inRedis === null) return this.takenLate(tx, payment);
     await tx.rows(rollbackToSavepoint);
-    if (refused === null && attempt === 'try') return 'again';
+    if (refused === null) {
+      if (attempt === 'try') return 'again';
+      // a refund is final: not while tickets are on their way to Redis that Postgres has
+      if (await this.returns.isUndelivered(tx, payment.saleId)) throw stillReturning();
+    }
     return this.refund(tx, payment, inRedis);
   }
 
@@ -178,6 +187,12 @@ export class TakePayment {
     const details = { orderId, paymentReference, ...facts };
     return this.audit.record(tx, { actor: systemActor, action, saleId, details });
   }
+}
+
+function stillReturning(): DomainError {
+  return new DomainError('unavailable', 'Tickets of this sale are coming back. Send the payment again in a moment.', {
+    retryAfterSeconds: 1,
+  });
 }
 
 function stillQueued(): DomainError {

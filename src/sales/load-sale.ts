@@ -47,6 +47,18 @@ export class LoadSale {
     await this.stock.fence(id, token);
 
     const staged = this.stock.staged(id, token, epoch);
+    try {
+      await this.stage(tx, id, token, staged);
+      const unsold = new Map(sale.ticketTypes.map((type) => [type.id, type.capacity - type.taken]));
+      const loaded = { fields: saleFields(sale), unsold, returnBatch };
+      if (!(await this.stock.load(id, token, epoch, loaded))) throw recovering();
+    } catch (error) {
+      await staged.discard().catch(() => undefined); // else it expires
+      throw error;
+    }
+  }
+
+  private async stage(tx: Queryable, id: string, token: string, staged: StagedSale): Promise<void> {
     await staged.begin();
     for await (const page of pages<[string, number]>(tx, buyersPage, id)) {
       // those who have none are left out here: in the statement a page could become all of them
@@ -54,10 +66,6 @@ export class LoadSale {
     }
     for await (const page of pages<[string, string]>(tx, keysPage, id)) await staged.boundKeys(page);
     await this.stageOutbox(tx, id, token, staged);
-
-    const unsold = new Map(sale.ticketTypes.map((type) => [type.id, type.capacity - type.taken]));
-    const loaded = { fields: saleFields(sale), unsold, returnBatch };
-    if (!(await this.stock.load(id, token, epoch, loaded))) throw recovering();
   }
 
   /** Orders that Postgres has leave the outbox; the others are counted. */

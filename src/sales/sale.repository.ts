@@ -71,14 +71,16 @@ const forgetCounts: Statement = {
   text: 'UPDATE ticket_types SET written = 0, returned = 0 WHERE sale_id = $1',
 };
 
-/** In parts: a statement has only so long, and there may be millions. */
+/** In parts, by id: a statement has only so long, there may be millions, and a deliverer may delete some of them at the same time. */
 const forgetReturns: Statement = {
   name: 'forget-returns',
   text: `
-    WITH forgotten AS (
-      DELETE FROM stock_returns WHERE id IN (SELECT id FROM stock_returns WHERE sale_id = $1 LIMIT $2) RETURNING 1
+    WITH picked AS (
+      SELECT id FROM stock_returns WHERE sale_id = $1 AND id > $2 ORDER BY id LIMIT $3
+    ), forgotten AS (
+      DELETE FROM stock_returns r USING picked WHERE r.id = picked.id
     )
-    SELECT count(*) AS count FROM forgotten`,
+    SELECT max(id)::text AS last FROM picked`,
 };
 const returnsAtOnce = 50_000;
 
@@ -108,7 +110,7 @@ export const isAtRest = `
 
 const orderAfter: Statement = {
   name: 'order-after',
-  text: 'SELECT 1 FROM orders WHERE sale_id = $1 OFFSET $2 LIMIT 1',
+  text: 'SELECT 1 FROM orders WHERE sale_id = $1 ORDER BY id OFFSET $2 LIMIT 1',
 };
 
 const resting: Statement = {
@@ -310,9 +312,9 @@ export class SaleRepository {
     const [sale] = await tx.rows<{ returnBatch: number }>(setLoadedEpoch, [saleId, epoch]);
     if (sale === undefined) throw notFound('sale');
     await tx.rows(forgetCounts, [saleId]);
-    for (let count = returnsAtOnce; count === returnsAtOnce;) {
-      const [forgotten] = await tx.rows<{ count: number }>(forgetReturns, [saleId, returnsAtOnce]);
-      count = forgotten?.count ?? 0;
+    for (let last: string | null = '0'; last !== null;) {
+      const parts: { last: string | null }[] = await tx.rows(forgetReturns, [saleId, last, returnsAtOnce]);
+      last = parts[0]?.last ?? null;
     }
     return sale.returnBatch;
   }
