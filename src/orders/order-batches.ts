@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import { unavailable, type RejectReason } from '../domain/index.js';
+import { DomainError, unavailable, type RejectReason } from '../domain/index.js';
 import { type Distribution, Metrics, type Span, Traces } from '../observability/index.js';
 import type { Carriers, OrdersJob } from '../queue/index.js';
-import { PersistOrders } from './persist-orders.js';
+import { OrderRefused, PersistOrders } from './persist-orders.js';
 
 /** Orders in one transaction: measured, larger ones gain nothing (design, part 3: 34,000/s at 200, 37,000/s at 500). */
 const maxBatch = 500;
@@ -165,12 +165,13 @@ export class OrderBatches {
       await this.traced(batch, () => this.persistBatch(saleId, batch));
       for (const job of batch.jobs) if (job !== line.held) job.done();
     } catch (error) {
-      if (line.held !== undefined) {
+      if (line.held !== undefined && (error instanceof DomainError || error instanceof OrderRefused)) {
         this.logger.warn({ msg: 'orders of a stuck sale are tried again', saleId, orders: line.kept.size, err: error });
         for (const id of batch.orderIds) moveToEnd(line.kept, id); // the others have a turn
         return 'again';
       }
-      for (const job of batch.jobs) job.failed(error);
+      // of a stuck sale nothing is left here but a bug, and what it met goes to the requeue pass
+      if (line.held === undefined) for (const job of batch.jobs) job.failed(error);
       // another worker takes those that would wait as long
       if (this.stopping.signal.aborted) for (const job of line.jobs.splice(0)) job.failed(error);
     } finally {

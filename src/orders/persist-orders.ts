@@ -145,6 +145,9 @@ interface Written {
   readonly now?: true;
 }
 
+/** Postgres will not take an order; it may be tried again. The message is the rule that it breaks. */
+export class OrderRefused extends Error {}
+
 /** What became of a batch. */
 interface Outcome {
   readonly written: readonly Written[];
@@ -279,7 +282,7 @@ export class PersistOrders {
     const facts = { orderId: entry.id, saleId, attempts, code };
     this.logger.warn({ msg: isDead ? 'order is a dead letter' : 'order was refused by PostgreSQL', ...facts });
     // BullMQ keeps and logs it
-    return { written: [], left: [], failures: isDead ? [] : [new Error(brokenRule(outcome.error))] };
+    return { written: [], left: [], failures: isDead ? [] : [new OrderRefused(brokenRule(outcome.error))] };
   }
 
   /** Which orders of a batch get what is left, first come first served. Those that take nothing (written before, doubled) fit. */
